@@ -1,0 +1,64 @@
+/**
+ * standpipe: asyncio's stream model for Node.js. The public names, grouped.
+ */
+
+// Servers and clients
+export { startServer } from './server/start-server.js'
+export type {
+  Server,
+  ServerOptions,
+  ServerState,
+  ServerStats,
+  StopOptions,
+  StopReport,
+} from './server/start-server.js'
+export { lineEcho, type LineEchoOptions } from './server/line-echo.js'
+export { openConnection, type OpenConnectionOptions } from './client/open-connection.js'
+export type { Handler } from './protocol/handler.js'
+
+// Streams
+export { Connection } from './protocol/connection.js'
+export type {
+  Address,
+  CloseInfo,
+  CloseKind,
+  CloseReason,
+  ConnectionOptions,
+  OnLimit,
+} from './protocol/connection.js'
+export { StreamReader } from './protocol/stream-reader.js'
+export type {
+  LineBytesOptions,
+  LineOptions,
+  ReadAllOptions,
+  StreamReaderOptions,
+} from './protocol/stream-reader.js'
+export type { InvalidText, PartialLine } from './protocol/line-style.js'
+export type { Separators } from './protocol/input.js'
+export { StreamWriter, type StreamWriterOptions } from './protocol/stream-writer.js'
+export type { ConnectionState } from './protocol/lifecycle.js'
+export type { DeadlineOptions } from './protocol/deadlines.js'
+export type { Clock, Transport } from './protocol/transport.js'
+export type { WaitOptions } from './concurrency/abort.js'
+export type { Logger } from './logger.js'
+
+// Framings
+export type { Chunk, FrameSource, Framing } from './protocol/framing.js'
+
+// Errors
+export {
+  BrokenError,
+  BusyError,
+  ClosedError,
+  ConnectError,
+  DecodeError,
+  IncompleteReadError,
+  LimitOverrunError,
+  ListenError,
+  LookupError,
+  ProtocolError,
+  SlowConsumerError,
+  StandpipeError,
+  TimeoutError,
+} from './errors.js'
+export type { ConnectAttempt, ErrorCode, TimeoutPhase } from './errors.js'

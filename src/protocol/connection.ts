@@ -1,0 +1,593 @@
+/**
+ * The one connection-lifecycle module: what server, client and http-mini share. It joins a transport, a
+ * reader, a writer and their deadlines, and sees to it that each connection ends exactly once and that nobody
+ * is left waiting.
+ *
+ * It is the only file that listens to the events of an established socket. It never dials, never listens for
+ * connections, and knows no protocol.
+ *
+ * Invariants: the state is written by `#move` alone, from the table in lifecycle.ts; the first reason for an
+ * end wins; `closed` resolves exactly once, after every waiting call has been settled.
+ *
+ * A clean end, `close()`:
+ *
+ *     flush what was written → FIN → throw away what still arrives → the peer's FIN (or 2 s of silence,
+ *     or 10 s in all) → closed
+ */
+import { deferred, type Deferred } from '../concurrency/deferred.js'
+import {
+  BrokenError,
+  ClosedError,
+  connectionErrorFrom,
+  TimeoutError,
+  type LimitOverrunError,
+  type SlowConsumerError,
+  type TimeoutPhase,
+} from '../errors.js'
+import { resolveLogger, type Logger } from '../logger.js'
+import {
+  CLIENT_DEADLINES,
+  Deadlines,
+  resolveDeadlines,
+  SERVER_DEADLINES,
+  type DeadlineOptions,
+  type DeadlinePhase,
+} from './deadlines.js'
+import type { Chunk } from './framing.js'
+import { nextState, type ConnectionState, type LifecycleEvent } from './lifecycle.js'
+import { beginLinger, leaveLinger } from './linger.js'
+import { DEFAULT_LIMIT, StreamReader, type StreamReaderOptions } from './stream-reader.js'
+import { StreamWriter, type StreamWriterOptions } from './stream-writer.js'
+import { systemClock, type Clock, type Transport } from './transport.js'
+
+/** Why a connection ended. */
+export type CloseKind =
+  | 'ended'
+  | 'closed-here'
+  | 'aborted'
+  | 'reset'
+  | 'timed-out'
+  | 'connect-refused'
+  | 'not-admitted'
+  | 'handler-failed'
+  | 'failed'
+  | 'server-stopped'
+
+export interface CloseReason {
+  readonly kind: CloseKind
+  /** Which deadline it was, for `timed-out`. */
+  readonly phase?: TimeoutPhase
+}
+
+/** What `closed` resolves with. */
+export interface CloseInfo {
+  readonly reason: CloseReason
+  /** The error behind the reason, where there is one. */
+  readonly error?: unknown
+  readonly bytesRead: number
+  readonly bytesWritten: number
+  readonly durationMs: number
+}
+
+/** Where an end of a connection is. */
+export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
+
+/** What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. */
+export type OnLimit =
+  Chunk | ((error: LimitOverrunError, connection: Connection) => Chunk | undefined)
+
+export interface ConnectionOptions extends StreamReaderOptions, StreamWriterOptions {
+  /** `inbound`: the peer dialled; `outbound`: we did. It decides the default deadlines. */
+  role: 'inbound' | 'outbound'
+  /** @default those of a server for `inbound`, all off for `outbound` */
+  deadlines?: DeadlineOptions | undefined
+  /** Faults go to stderr unless it is given; false silences them. */
+  logger?: Logger | false | undefined
+  /** Sent to the peer when a line passes the limit. @default nothing */
+  onLimit?: OnLimit | undefined
+  /** Where the ends are, when the transport cannot say (Unix sockets, memory). */
+  local?: Address | undefined
+  remote?: Address | undefined
+  /** Called once, just before `closed` resolves. */
+  onClosed?: ((connection: Connection, info: CloseInfo) => void) | undefined
+}
+
+const kConnection = Symbol('standpipe.connection')
+
+/** A transport with its connection on it: the listeners are shared functions, and cost a connection nothing. */
+type OwnedTransport = Transport & { [kConnection]: Connection }
+
+/** The loop turns during which input is still taken at a stop last at most this long: a peer may never pause. */
+const CUT_WITHIN_MS = 100
+
+let lastId = 0
+
+export class Connection {
+  /** A number that no other connection of this process has. */
+  readonly id: number
+  readonly role: 'inbound' | 'outbound'
+  readonly reader: StreamReader
+  readonly writer: StreamWriter
+  /** The logger that this connection's faults go to. */
+  readonly log: Logger
+
+  readonly #transport: OwnedTransport
+  readonly #deadlines: Deadlines
+  readonly #options: ConnectionOptions
+  readonly #clock: Clock
+  readonly #openedAt: number
+  #state: ConnectionState = 'connecting'
+  #bytesRead = 0
+  #local: Address | undefined
+  #remote: Address | undefined
+  #peerHasEnded = false
+  /** Whether what arrives is thrown away: from `close()` on. */
+  #isDiscarding = false
+
+  #reason: CloseReason | undefined
+  #error: unknown
+  #info: CloseInfo | undefined
+  #closed: Deferred<CloseInfo> | undefined
+  #signal: AbortController | undefined
+  /** What `signal` has fired with, for whoever asks for it later. */
+  #signalReason: unknown
+  #hasFired = false
+  #draining: AbortController | undefined
+  #isDraining = false
+
+  /** Takes over a transport that is connected. From here on only this object listens to its events. */
+  constructor(transport: Transport, options: ConnectionOptions) {
+    this.id = ++lastId
+    this.role = options.role
+    this.log = resolveLogger(options.logger)
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+    this.#openedAt = this.#clock.now()
+    this.#local = options.local
+    this.#remote = options.remote
+    const defaults = options.role === 'inbound' ? SERVER_DEADLINES : CLIENT_DEADLINES
+    const limits = resolveDeadlines(options.deadlines, defaults)
+    this.#deadlines = new Deadlines(limits, this.#clock, this)
+    this.reader = new StreamReader(options)
+    this.reader.attach(this, this.#deadlines)
+    this.writer = new StreamWriter(transport, this, this.#deadlines, options)
+
+    const owned = transport as OwnedTransport
+    owned[kConnection] = this
+    this.#transport = owned
+    this.#move('connect')
+    owned.on('error', transportOnError)
+    owned.on('end', transportOnEnd)
+    owned.on('close', transportOnClose)
+    owned.on('data', transportOnData)
+    if (transport.destroyed) this.#transportClosed()
+  }
+
+  /** Where the connection is in its life: see docs/lifecycle.md. */
+  get state(): ConnectionState {
+    return this.#state
+  }
+
+  /** Our address; undefined where the transport does not know it (any more). */
+  get local(): Address | undefined {
+    const { localAddress: host, localPort: port } = this.#transport
+    if (this.#local === undefined && host !== undefined && port !== undefined) {
+      this.#local = { host, port }
+    }
+    return this.#local
+  }
+
+  /** The peer's address; undefined where the transport does not know it (any more). */
+  get remote(): Address | undefined {
+    const { remoteAddress: host, remotePort: port } = this.#transport
+    if (this.#remote === undefined && host !== undefined && port !== undefined) {
+      this.#remote = { host, port }
+    }
+    return this.#remote
+  }
+
+  /** Bytes that have arrived. */
+  get bytesRead(): number {
+    return this.#bytesRead
+  }
+
+  /** Bytes that the kernel has taken. */
+  get bytesWritten(): number {
+    return this.writer.flushedBytes
+  }
+
+  /**
+   * Aborts when there is no more use in working for this peer: on a reset, an abort, a deadline, and at the end
+   * of grace. Not on a FIN, since a peer that has ended its half may still want the reply; and it is blind while
+   * more is stored than the mark allows, since nothing is read then.
+   */
+  get signal(): AbortSignal {
+    if (this.#signal === undefined) {
+      this.#signal = new AbortController()
+      if (this.#hasFired) this.#signal.abort(this.#signalReason)
+    }
+    return this.#signal.signal
+  }
+
+  /** Aborts when the server has begun to stop: a handler that loops by itself should come to its end. */
+  get draining(): AbortSignal {
+    if (this.#draining === undefined) {
+      this.#draining = new AbortController()
+      if (this.#isDraining) this.#draining.abort()
+    }
+    return this.#draining.signal
+  }
+
+  /** Resolves when the socket is gone, with the reason and the counts. It never rejects. */
+  get closed(): Promise<CloseInfo> {
+    this.#closed ??= deferred<CloseInfo>()
+    if (this.#info !== undefined) this.#closed.resolve(this.#info)
+    return this.#closed.promise
+  }
+
+  /**
+   * Ends the connection cleanly: what was written is flushed, our half ended, and what still arrives thrown
+   * away until the peer ends too, is silent for 2 s, or 10 s have passed. (Closing with unread input would
+   * reset the connection, and the peer lose the reply.) Reads and writes are ClosedError from now on.
+   *
+   * Resolves when the socket is gone; never rejects; any number of calls. With no write deadline it waits as
+   * long as the peer keeps what was written from leaving: `abort()` ends that.
+   */
+  close(): Promise<void> {
+    this.closeBecause({ kind: 'closed-here' })
+    return this.closed.then(ignore)
+  }
+
+  /**
+   * Ends the connection at once, on TCP with a RST: what was not sent is lost, and the peer knows that it was.
+   * Waiting calls reject with `reason`, or a ClosedError. Any number of calls; the first reason stays.
+   */
+  abort(reason?: unknown): void {
+    const error = reason ?? new ClosedError('the connection was aborted here')
+    this.cut({ kind: 'aborted' }, error)
+  }
+
+  /** The same as `close()`. */
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /**
+   * What asyncio's `get_extra_info` knows by the same names: `peername` and `sockname` (`[host, port]`, or the
+   * path), `socket` (the transport). Undefined for every other name.
+   */
+  getExtraInfo(name: string): unknown {
+    switch (name) {
+      case 'peername':
+        return toAsyncioName(this.remote)
+      case 'sockname':
+        return toAsyncioName(this.local)
+      case 'socket':
+        return this.#transport
+      default:
+        return undefined
+    }
+  }
+
+  // ---- the side of server and client
+
+  /**
+   * Whether the server has begun to stop.
+   * @internal
+   */
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /**
+   * Whether the last byte is out and only the peer's end is waited for.
+   * @internal
+   */
+  get isLingering(): boolean {
+    return this.#isDiscarding && this.writer.isSpent
+  }
+
+  /**
+   * Ends cleanly for a reason of the caller's.
+   * @internal
+   */
+  closeBecause(reason: CloseReason, error?: unknown): void {
+    if (this.#state === 'closed') return
+    const isAnswerToFin = reason.kind === 'closed-here' && this.#peerHasEnded
+    this.#setReason(isAnswerToFin ? { kind: 'ended' } : reason, error)
+    this.#move('close')
+    if (this.#isDiscarding) return
+    this.#isDiscarding = true
+    this.#rememberAddresses()
+    const closed = new ClosedError('the connection was closed here', { cause: error })
+    this.reader.close(reason.kind === 'failed' && error instanceof Error ? error : closed)
+    this.writer.finish(closed)
+    this.#transport.resume()
+    if (this.writer.isSpent) this.#linger()
+  }
+
+  /**
+   * Ends at once for a reason of the caller's. `error` is what waiting calls reject with.
+   * @internal
+   */
+  cut(reason: CloseReason, error: unknown, how: 'reset' | 'destroy' = 'reset'): void {
+    if (this.#state === 'closed') return
+    this.#setReason(reason, error)
+    this.#move('cut')
+    this.#rememberAddresses()
+    this.#settle(error, reason.kind !== 'timed-out')
+    this.#deadlines.stop()
+    if (how === 'destroy' || !this.#reset()) this.#transport.destroy()
+  }
+
+  /**
+   * Tells the handler that the server has begun to stop.
+   * @internal
+   */
+  beginDraining(): void {
+    if (this.#isDraining) return
+    this.#isDraining = true
+    this.#draining?.abort()
+  }
+
+  /**
+   * The cut of a stop: input is taken until one turn of the loop brings none, the receive mark is full, or
+   * 100 ms have passed; then lines and frames end after the last one that is whole.
+   * @internal
+   */
+  cutInput(): void {
+    const latest = this.#clock.now() + CUT_WITHIN_MS
+    const mark = this.#bytesRead + 2 * (this.#options.limit ?? DEFAULT_LIMIT)
+    const watch = (seen: number): void => {
+      // Two immediates: between them lies a whole poll of the sockets.
+      setImmediate(() =>
+        setImmediate(() => {
+          const isQuiet = this.#bytesRead === seen || this.#bytesRead >= mark
+          if (isQuiet || this.reader.isPaused || this.#clock.now() >= latest) this.reader.cut()
+          else watch(this.#bytesRead)
+        }),
+      )
+    }
+    watch(this.#bytesRead)
+  }
+
+  // ---- the side of reader, writer and deadlines
+
+  /** @internal */
+  pauseReading(): void {
+    if (!this.#isDiscarding) this.#transport.pause()
+  }
+
+  /** @internal */
+  resumeReading(): void {
+    this.#transport.resume()
+  }
+
+  /** @internal */
+  lineOverran(error: LimitOverrunError, gaveUp: boolean): void {
+    if (gaveUp) {
+      this.closeBecause({ kind: 'failed' }, error)
+      return
+    }
+    const { onLimit } = this.#options
+    const reply = typeof onLimit === 'function' ? onLimit(error, this) : onLimit
+    if (reply !== undefined && !this.writer.isClosing) this.writer.write(reply)
+  }
+
+  /** @internal */
+  localEnds(): void {
+    this.#move('localEnd')
+    this.#noteBothEnded()
+  }
+
+  /** @internal */
+  allSent(): void {
+    if (this.#isDiscarding) this.#linger()
+    else if (this.#state === 'localEnded') this.#deadlines.halfCloses()
+  }
+
+  /** @internal */
+  overflowed(error: SlowConsumerError): void {
+    this.cut({ kind: 'failed' }, error)
+  }
+
+  /** @internal */
+  async waitClosed(): Promise<void> {
+    const { reason, error } = await this.closed
+    if (BROKEN_KINDS.has(reason.kind)) throw error
+  }
+
+  /** @internal */
+  deadlinePassed(phase: DeadlinePhase, afterMs: number): void {
+    switch (phase) {
+      case 'read-call':
+        this.reader.callTimedOut()
+        return
+      case 'write-call':
+        this.writer.callTimedOut()
+        return
+      case 'linger':
+        this.endLinger()
+        return
+      default: {
+        const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
+        const error = new TimeoutError(what, phase, afterMs)
+        // A peer that does not read must learn of the loss; with the others nothing is in flight, and a FIN is kinder.
+        this.cut({ kind: 'timed-out', phase }, error, phase === 'write' ? 'reset' : 'destroy')
+      }
+    }
+  }
+
+  /** @internal */
+  endLinger(): void {
+    this.#deadlines.stop()
+    this.#transport.destroy()
+  }
+
+  // ---- the transport's events
+
+  /** @internal */
+  transportReceived(chunk: Buffer): void {
+    this.#bytesRead += chunk.length
+    if (this.#isDiscarding) this.#deadlines.lingerProgresses()
+    else this.reader.feedData(chunk)
+  }
+
+  /** @internal */
+  transportEnded(): void {
+    this.#peerHasEnded = true
+    this.#move('peerEnd')
+    this.#noteBothEnded()
+    this.reader.feedEof()
+  }
+
+  /** @internal */
+  transportFailed(error: Error): void {
+    if (this.#state === 'closed') return
+    this.#rememberAddresses()
+    const typed = connectionErrorFrom(error, this.#describe())
+    if (typed instanceof TimeoutError) {
+      this.#setReason({ kind: 'timed-out', phase: typed.phase }, typed)
+    } else {
+      const isReset = typed.code === 'ERR_STANDPIPE_RESET'
+      this.#setReason({ kind: isReset ? 'reset' : 'failed' }, typed)
+    }
+    this.#move('cut')
+    this.#settle(typed, false)
+  }
+
+  /** @internal */
+  transportClosed(): void {
+    this.#transportClosed()
+  }
+
+  #transportClosed(): void {
+    if (!this.#move('gone')) return
+    this.#deadlines.stop()
+    leaveLinger(this)
+    const isClean = this.#peerHasEnded && this.writer.isSpent
+    if (this.#reason === undefined && !isClean) {
+      const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
+      this.#setReason({ kind: 'failed' }, error)
+      this.#settle(error, false)
+    } else if (!isClean) {
+      const error = new ClosedError('the connection is closed', { cause: this.#error })
+      this.writer.fail(error)
+      this.reader.setError(error)
+    }
+    this.writer.finish(new ClosedError('write after the end of the connection'))
+    const info: CloseInfo = {
+      reason: this.#reason ?? { kind: 'ended' },
+      ...(this.#error === undefined ? {} : { error: this.#error }),
+      bytesRead: this.#bytesRead,
+      bytesWritten: this.writer.flushedBytes,
+      durationMs: this.#clock.now() - this.#openedAt,
+    }
+    this.#info = info
+    this.#options.onClosed?.(this, info)
+    this.#closed?.resolve(info)
+  }
+
+  // ---- parts
+
+  #move(event: LifecycleEvent): boolean {
+    const next = nextState(this.#state, event)
+    if (next === undefined) return false
+    this.#state = next
+    return true
+  }
+
+  #setReason(reason: CloseReason, error: unknown): void {
+    if (this.#reason !== undefined) return
+    this.#reason = reason
+    this.#error = error
+  }
+
+  #noteBothEnded(): void {
+    if (this.#state === 'closing') this.#setReason({ kind: 'ended' }, undefined)
+  }
+
+  /** Rejects whoever waits, and tells the handler. With `drop` also what has arrived is gone. */
+  #settle(error: unknown, drop: boolean): void {
+    const typed =
+      error instanceof Error
+        ? error
+        : new ClosedError('the connection was aborted here', { cause: error })
+    if (drop) this.reader.close(typed)
+    else this.reader.setError(typed)
+    this.writer.fail(typed)
+    if (this.#hasFired) return
+    this.#hasFired = true
+    this.#signalReason = error
+    this.#signal?.abort(error)
+  }
+
+  #linger(): void {
+    if (this.#peerHasEnded) return
+    this.#deadlines.lingers()
+    beginLinger(this)
+  }
+
+  #reset(): boolean {
+    try {
+      if (this.#transport.resetAndDestroy === undefined) return false
+      this.#transport.resetAndDestroy()
+      return true
+    } catch {
+      // Unix sockets have no RST: ERR_INVALID_HANDLE_TYPE.
+      return false
+    }
+  }
+
+  /** The transport forgets its addresses when it is destroyed, and a log line of the end wants them. */
+  #rememberAddresses(): void {
+    this.#local = this.local
+    this.#remote = this.remote
+  }
+
+  #describe(): string {
+    return `connection ${this.role === 'inbound' ? 'from' : 'to'} ${describeAddress(this.remote)}`
+  }
+}
+
+const BROKEN_KINDS: ReadonlySet<CloseKind> = new Set(['reset', 'timed-out', 'failed'])
+
+const DEADLINE_WORDS: Readonly<Record<string, string>> = {
+  'first-byte': 'the peer sent no byte',
+  message: 'the peer did not finish what it had begun to send',
+  idle: 'not a byte went either way',
+  write: 'the peer took nothing of what was written',
+  'half-closed': 'the peer did not end its half after we had ended ours',
+}
+
+/** `127.0.0.1:8888`, `[::1]:8888`, `unix:/run/x.sock`, or `an unknown address`. */
+export function describeAddress(address: Address | undefined): string {
+  if (address === undefined) return 'an unknown address'
+  if ('path' in address) return `unix:${address.path}`
+  return address.host.includes(':')
+    ? `[${address.host}]:${address.port}`
+    : `${address.host}:${address.port}`
+}
+
+function toAsyncioName(address: Address | undefined): unknown {
+  if (address === undefined) return undefined
+  return 'path' in address ? address.path : [address.host, address.port]
+}
+
+function transportOnData(this: Transport, chunk: Buffer): void {
+  ;(this as OwnedTransport)[kConnection].transportReceived(chunk)
+}
+
+function transportOnEnd(this: Transport): void {
+  ;(this as OwnedTransport)[kConnection].transportEnded()
+}
+
+function transportOnError(this: Transport, error: Error): void {
+  ;(this as OwnedTransport)[kConnection].transportFailed(error)
+}
+
+function transportOnClose(this: Transport): void {
+  ;(this as OwnedTransport)[kConnection].transportClosed()
+}
+
+function ignore(): void {}

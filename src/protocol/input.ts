@@ -1,0 +1,382 @@
+/**
+ * What a read makes of the bytes that have arrived: every read of a reader without its waiting.
+ *
+ * Each read gives a value, `null` at the end of input, undefined while more bytes are needed, or throws. None
+ * of them knows of promises, sockets or time.
+ *
+ * Invariant: a read that gives undefined has consumed nothing.
+ */
+import { isUtf8 } from 'node:buffer'
+import { DecodeError, IncompleteReadError, LimitOverrunError } from '../errors.js'
+import type { Framing } from './framing.js'
+import type { LineStyle } from './line-style.js'
+import { ReceiveBuffer } from './receive-buffer.js'
+
+const LF = 10
+const CR = 13
+
+/** 8 MiB: what `readAll` and frames may hold unless told otherwise. */
+export const DEFAULT_MAX_BYTES = 8 * 1024 * 1024
+/** An over-long line is thrown away up to so many times the limit; past it the stream is given up. */
+const DISCARD_FACTOR = 16
+
+export type Line = string | Buffer
+
+/** What `readUntil` takes: one separator, or several. */
+export type Separators = string | Uint8Array | readonly (string | Uint8Array)[]
+
+export interface SeparatorSearch {
+  readonly separators: readonly Buffer[]
+  readonly longest: number
+  /** No separator begins before this index. */
+  searched: number
+}
+
+/** The state of an iteration over batches. */
+export interface BatchState {
+  readonly style: LineStyle
+  /** The error of a line that followed good ones in the same batch. */
+  held: unknown
+}
+
+const EMPTY = Buffer.alloc(0)
+
+/** The connection, as its input sees it. */
+export interface InputHost {
+  /** A line passed the limit; its error goes to the read. `gaveUp` when even discarding it has passed its cap. */
+  lineOverran(error: LimitOverrunError, gaveUp: boolean): void
+}
+
+export class Input {
+  readonly #limit: number
+  readonly #buffer = new ReceiveBuffer()
+  /** What came after the cut of a stop: only reads of raw bytes get at it. */
+  #afterCut: ReceiveBuffer | undefined
+  /** Whether a read of raw bytes has gone past the cut. */
+  #isPastCut = false
+  #discarded = 0
+  /** Whether the rest of an over-long line is being thrown away. */
+  isDiscarding = false
+  /** Whether the peer has ended its half. */
+  sawEof = false
+  /** What broke or closed the stream. */
+  error: Error | undefined
+  /** How the input ended for the read that gave null. */
+  endedBy: 'peer' | 'stop' | undefined
+
+  /** Who is told of lines over the limit. */
+  host: InputHost | undefined
+
+  constructor(limit: number) {
+    this.#limit = limit
+  }
+
+  /** Bytes that are stored. */
+  get size(): number {
+    return this.#buffer.size + (this.#afterCut?.size ?? 0)
+  }
+
+  /** The same, perhaps too high by one block; free of cost. */
+  get roughSize(): number {
+    return this.#buffer.roughSize + (this.#afterCut?.roughSize ?? 0)
+  }
+
+  /** Whether no byte, end or error is expected any more. */
+  get isOver(): boolean {
+    return this.sawEof || this.error !== undefined
+  }
+
+  /** Stores a chunk, or what of it does not belong to a line that is being thrown away. */
+  push(chunk: Buffer): void {
+    if (!this.isDiscarding) {
+      ;(this.#afterCut ?? this.#buffer).push(chunk)
+      return
+    }
+    const rest = this.#discard(chunk)
+    if (rest !== undefined) this.push(rest)
+  }
+
+  /** What arrived stays readable; then this error. */
+  fail(error: Error): void {
+    this.error = error
+  }
+
+  /** What arrived is dropped; from now on this error. */
+  close(error: Error): void {
+    this.error = error
+    this.sawEof = false
+    this.isDiscarding = false
+    this.#buffer.clear()
+    this.#afterCut = undefined
+  }
+
+  /** Messages end here: see `StreamReader.cut`. */
+  cut(): void {
+    if (this.#afterCut === undefined && !this.isOver) this.#afterCut = new ReceiveBuffer()
+  }
+
+  /** A line; the terminator stays on it only where the style says so. */
+  line(style: LineStyle): Line | null | undefined {
+    if (this.#isPastCut) return this.#end('stop')
+    const { encoding } = style
+    if (encoding !== 'buffer') {
+      const line = this.#buffer.takeTextLine(encoding, style.keepTerminator)
+      if (line !== undefined) {
+        if (this.#buffer.fits(line, this.#limit)) return line
+        // Only a terminator that was kept can make a line of the limit's length look longer.
+        const length = Buffer.byteLength(line, encoding)
+        const terminator = style.keepTerminator ? terminatorLength(line) : 0
+        if (length - terminator <= this.#limit) return line
+        throw this.#overrun(length - terminator, true)
+      }
+    }
+    return this.#lineOfBytes(style)
+  }
+
+  /** A line that lies in several blocks, is wanted as bytes, cannot be decoded, or is not there. */
+  #lineOfBytes(style: LineStyle): Line | null | undefined {
+    const buffer = this.#buffer
+    const at = buffer.indexOf(LF)
+    if (at < 0) return this.#lineWithoutEnd(style)
+    const bytes = buffer.take(at + 1)
+    const end = at > 0 && bytes[at - 1] === CR ? at - 1 : at
+    if (end > this.#limit) throw this.#overrun(end, true)
+    return this.#toLine(style.keepTerminator ? bytes : bytes.subarray(0, end), style)
+  }
+
+  #lineWithoutEnd(style: LineStyle): Line | null | undefined {
+    const buffer = this.#buffer
+    if (this.#afterCut !== undefined) return this.#end('stop')
+    const size = buffer.size
+    // A CR at the end may be the first half of the terminator.
+    if (size > this.#limit && size - (buffer.lastByte() === CR ? 1 : 0) > this.#limit) {
+      buffer.clear()
+      if (!this.sawEof && this.error === undefined) {
+        this.isDiscarding = true
+        this.#discarded = size
+      }
+      throw this.#overrun(size, false)
+    }
+    if (!this.#isEnded()) return undefined
+    if (size === 0 || style.partial === 'drop') {
+      buffer.clear()
+      return this.#end('peer')
+    }
+    const bytes = buffer.take(size)
+    if (style.partial === 'yield') return this.#toLine(bytes, style)
+    throw new IncompleteReadError(bytes, undefined, 'a line')
+  }
+
+  #toLine(bytes: Buffer, style: LineStyle): Line {
+    if (style.encoding === 'buffer') return bytes
+    if (style.encoding === 'utf8' && style.invalidText === 'error' && !isUtf8(bytes)) {
+      throw new DecodeError(`a line of ${bytes.length} bytes is not valid UTF-8`, bytes)
+    }
+    return bytes.toString(style.encoding)
+  }
+
+  /** Every line that is at hand. */
+  lineBatch(state: BatchState): Line[] | null | undefined {
+    const { style } = state
+    if (state.held !== undefined) {
+      const error = state.held
+      state.held = undefined
+      throw error as Error
+    }
+    if (!this.#isPastCut && style.encoding !== 'buffer' && !style.keepTerminator) {
+      const lines = this.#buffer.takeTextLines(style.encoding, this.#limit)
+      if (lines !== undefined) return lines
+    }
+    const lines: Line[] = []
+    try {
+      let line: Line | null | undefined
+      while ((line = this.line(style)) !== undefined && line !== null) lines.push(line)
+      if (lines.length === 0) return line
+    } catch (error) {
+      if (lines.length === 0) throw error
+      // The connection's own error is sticky and comes by itself; that of a line would be lost.
+      if (error !== this.error) state.held = error
+    }
+    return lines
+  }
+
+  #overrun(seen: number, found: boolean): LimitOverrunError {
+    const error = new LimitOverrunError(
+      `a line is longer than the limit of ${this.#limit} bytes (${seen} seen); raise limit, or send shorter lines`,
+      { limit: this.#limit, consumed: seen, found },
+    )
+    this.host?.lineOverran(error, false)
+    return error
+  }
+
+  /** Throws away what belongs to an over-long line; gives what follows it. */
+  #discard(chunk: Buffer): Buffer | undefined {
+    const at = chunk.indexOf(LF)
+    this.#discarded += at < 0 ? chunk.length : at + 1
+    if (at >= 0) {
+      this.isDiscarding = false
+      return at + 1 < chunk.length ? chunk.subarray(at + 1) : undefined
+    }
+    if (this.#discarded > DISCARD_FACTOR * this.#limit) {
+      this.isDiscarding = false
+      const error = new LimitOverrunError(
+        `a line has no end after ${this.#discarded} bytes, ${DISCARD_FACTOR} times the limit of ${this.#limit}`,
+        { limit: this.#limit, consumed: this.#discarded, found: false },
+      )
+      this.fail(error)
+      this.host?.lineOverran(error, true)
+    }
+    return undefined
+  }
+
+  /** Up to and with a separator. */
+  until(search: SeparatorSearch): Buffer | null | undefined {
+    if (this.#isPastCut) return this.#end('stop')
+    const buffer = this.#buffer
+    let start = -1
+    let end = Infinity
+    for (const separator of search.separators) {
+      const needle = separator.length === 1 ? (separator[0] as number) : separator
+      const at = buffer.indexOf(needle, search.searched)
+      if (at >= 0 && at + separator.length < end) {
+        start = at
+        end = at + separator.length
+      }
+    }
+    if (start >= 0) {
+      if (start > this.#limit) throw this.#untilOverrun(start, true)
+      return buffer.take(end)
+    }
+    if (this.#afterCut !== undefined) return this.#end('stop')
+    const size = buffer.size
+    // The last bytes may be the beginning of the separator.
+    const searched = size - (search.longest - 1)
+    if (searched > this.#limit) throw this.#untilOverrun(searched, false)
+    search.searched = Math.max(0, searched)
+    if (!this.#isEnded()) return undefined
+    if (size === 0) return this.#end('peer')
+    throw new IncompleteReadError(buffer.take(size), undefined, 'input up to a separator')
+  }
+
+  #untilOverrun(seen: number, found: boolean): LimitOverrunError {
+    return new LimitOverrunError(
+      `${seen} bytes lie before ${found ? 'the separator' : 'any separator'}, the limit is ${this.#limit}; they are still there to be read`,
+      { limit: this.#limit, consumed: seen, found },
+    )
+  }
+
+  /** One frame. */
+  frame(framing: Framing<unknown>): unknown {
+    if (this.#isPastCut) return this.#end('stop')
+    const buffer = this.#buffer
+    const before = buffer.size
+    if (before > 0) {
+      const value = framing.decode(buffer)
+      if (value !== undefined) {
+        if (value === null || buffer.size === before) {
+          throw new TypeError(
+            'a framing must take at least one byte for each frame, and no frame may be null',
+          )
+        }
+        return value
+      }
+    }
+    if (this.#afterCut !== undefined) return this.#end('stop')
+    const size = buffer.size
+    const maxBytes = framing.maxBytes ?? DEFAULT_MAX_BYTES
+    if (size > maxBytes) {
+      throw new LimitOverrunError(
+        `a frame is not whole after ${size} bytes, its limit is ${maxBytes}`,
+        {
+          limit: maxBytes,
+          consumed: size,
+          found: false,
+        },
+      )
+    }
+    if (!this.#isEnded()) return undefined
+    if (size === 0) return this.#end('peer')
+    throw new IncompleteReadError(buffer.take(size), undefined, 'a frame')
+  }
+
+  /** So many bytes and no fewer. */
+  exactly(count: number): Buffer | undefined {
+    if (count === 0) return EMPTY
+    if (this.#buffer.size < count) this.#reachPastCut()
+    if (this.#buffer.size >= count) return this.#buffer.take(count)
+    if (!this.#isEnded()) return undefined
+    this.endedBy = 'peer'
+    throw new IncompleteReadError(this.#buffer.take(count), count, 'readExactly')
+  }
+
+  /** What the first block holds, at most `maxBytes`. */
+  chunk(maxBytes: number): Buffer | null | undefined {
+    if (maxBytes === 0) return EMPTY
+    if (this.#buffer.size === 0) this.#reachPastCut()
+    if (this.#buffer.size > 0) return this.#buffer.takeBlock(maxBytes)
+    return this.#isEnded() ? this.#end('peer') : undefined
+  }
+
+  /** Everything up to the end. */
+  all(maxBytes: number): Buffer | undefined {
+    this.#reachPastCut()
+    const { size } = this.#buffer
+    if (size > maxBytes) {
+      throw new LimitOverrunError(
+        `more than ${maxBytes} bytes have come before the end; they are still there to be read`,
+        { limit: maxBytes, consumed: size, found: false },
+      )
+    }
+    if (!this.#isEnded()) return undefined
+    this.endedBy = 'peer'
+    return this.#buffer.take(size)
+  }
+
+  /** The next bytes, left where they are. */
+  peek(count: number): Buffer | null | undefined {
+    if (count === 0) return EMPTY
+    if (this.#buffer.size < count) this.#reachPastCut()
+    const { size } = this.#buffer
+    if (size >= count) return this.#buffer.peek(count)
+    if (!this.#isEnded()) return undefined
+    return size === 0 ? this.#end('peer') : this.#buffer.peek(size)
+  }
+
+  /** Lets a read of raw bytes have what came after the cut; from there on messages have ended. */
+  #reachPastCut(): void {
+    if (this.#afterCut === undefined || this.#afterCut.size === 0) return
+    this.#isPastCut = true
+    this.#buffer.absorb(this.#afterCut)
+  }
+
+  /** Whether no more bytes will come. @throws the error that ended the stream */
+  #isEnded(): boolean {
+    if (this.error !== undefined) throw this.error
+    return this.sawEof
+  }
+
+  #end(by: 'peer' | 'stop'): null {
+    if (this.error !== undefined && by === 'stop') throw this.error
+    this.endedBy = by
+    return null
+  }
+}
+
+/** Checks and prepares what `readUntil` takes. @throws RangeError for no separator, or an empty one */
+export function toSearch(separators: Separators): SeparatorSearch {
+  const list =
+    typeof separators === 'string' || separators instanceof Uint8Array ? [separators] : separators
+  const buffers = list.map((one) => Buffer.from(one as string))
+  if (buffers.length === 0 || buffers.some((one) => one.length === 0)) {
+    throw new RangeError('a separator must have at least one byte')
+  }
+  return {
+    separators: buffers,
+    longest: Math.max(...buffers.map((one) => one.length)),
+    searched: 0,
+  }
+}
+
+function terminatorLength(line: string): number {
+  return line.endsWith('\r\n') ? 2 : line.endsWith('\n') ? 1 : 0
+}

@@ -1,0 +1,71 @@
+/**
+ * The seam between the kit and whatever carries its bytes: the structural part of net.Socket that a
+ * Connection uses, and the clock it lives by.
+ *
+ * A net.Socket (also of a Unix socket) is a Transport as it is. Memory pairs and wrappers whose operations
+ * fail on purpose implement the same members with the same promises:
+ *
+ * - `data` comes only between `resume()` (or adding the listener) and `pause()`; `end` once, after all data;
+ *   `error` at most once; `close` exactly once, last.
+ * - `write` calls back when the bytes are handed over, or with an error when they never will be; until then
+ *   they count in `writableLength`.
+ * - after `destroy` or `resetAndDestroy` only `close` (and an `error` given to `destroy`) follow.
+ */
+export interface Transport {
+  on(event: 'data', listener: (this: Transport, chunk: Buffer) => void): unknown
+  on(event: 'end', listener: (this: Transport) => void): unknown
+  on(event: 'error', listener: (this: Transport, error: Error) => void): unknown
+  on(event: 'close', listener: (this: Transport, hadError: boolean) => void): unknown
+
+  write(data: string, encoding: 'utf8' | 'latin1', done: (error?: Error | null) => void): boolean
+  write(data: Uint8Array, done: (error?: Error | null) => void): boolean
+  /** Ends the writing half: a FIN after what was written. */
+  end(): unknown
+  pause(): unknown
+  resume(): unknown
+  /** Ends both halves at once and without ceremony. */
+  destroy(error?: Error): unknown
+  /** The same with a RST. Throws where there is no such thing (Unix sockets). */
+  resetAndDestroy?(): unknown
+
+  readonly destroyed: boolean
+  /** Bytes taken by `write` and not yet handed over. */
+  readonly writableLength: number
+
+  readonly localAddress?: string | undefined
+  readonly localPort?: number | undefined
+  readonly remoteAddress?: string | undefined
+  readonly remotePort?: number | undefined
+}
+
+/** Monotonic time and timers, so that tests can bring their own. */
+export interface Clock {
+  /** Milliseconds on a clock that never goes back. */
+  now(): number
+  setTimeout(callback: () => void, delayMs: number): unknown
+  clearTimeout(timer: unknown): void
+}
+
+/** The clock of the process. */
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  setTimeout: (callback, delayMs) => setTimeout(callback, delayMs),
+  clearTimeout: (timer) => {
+    clearTimeout(timer as NodeJS.Timeout)
+  },
+}
+
+/** How every socket of the kit is made. */
+export const SOCKET_OPTIONS = {
+  /** A peer's FIN must not end our half: the reply is still to go. */
+  allowHalfOpen: true,
+  /** Lines are short; Nagle's algorithm would hold them back for a round trip. */
+  noDelay: true,
+  keepAlive: true,
+  keepAliveInitialDelay: 60_000,
+  /**
+   * Node's own buffers stay out of it. A paused socket stops reading after one block, which is then safe in
+   * order; with a larger mark a reset would throw away what lies below it.
+   */
+  highWaterMark: 1,
+} as const
