@@ -1,0 +1,88 @@
+/**
+ * Binds a listener: to a host and port, or to the path of a Unix socket. It accepts nothing.
+ *
+ * A Unix socket that a dead process left behind is in the way of its successor: it is taken away, but only
+ * when it is a socket and connecting to it is refused.
+ */
+import { chmod, lstat, unlink } from 'node:fs/promises'
+import net from 'node:net'
+import { describeSystemError, ListenError } from '../errors.js'
+import type { Address } from '../protocol/connection.js'
+
+/** Where to listen. */
+export interface ListenOptions {
+  /** One interface by its address or name; every interface only by `0.0.0.0` or `::`. @default '127.0.0.1' */
+  host?: string | undefined
+  /** @default 0: any that is free */
+  port?: number | undefined
+  /** The path of a Unix socket, instead of host and port. */
+  path?: string | undefined
+  /** The permissions of the Unix socket, such as 0o660. @default what the process's umask leaves */
+  mode?: number | undefined
+  /** How many completed connections the kernel may hold for us. @default 511 */
+  backlog?: number | undefined
+}
+
+export const DEFAULT_HOST = '127.0.0.1'
+const DEFAULT_BACKLOG = 511
+
+/**
+ * Listens, and gives the address that it became.
+ *
+ * @throws ListenError with code ERR_STANDPIPE_ADDRESS_IN_USE when another process listens there
+ * @throws ListenError when the address cannot be bound: permission, no such address, no such folder
+ * @throws RangeError, TypeError when the options make no address
+ */
+export async function listen(listener: net.Server, options: ListenOptions): Promise<Address> {
+  const { path, mode, backlog = DEFAULT_BACKLOG } = options
+  if (path !== undefined) {
+    if (options.port !== undefined || options.host !== undefined) {
+      throw new TypeError('give either path, or host and port, not both')
+    }
+    await removeStaleSocket(path)
+    await bind(listener, { path, backlog }, `unix:${path}`)
+    if (mode !== undefined) await chmod(path, mode)
+    return { path }
+  }
+  const { host = DEFAULT_HOST, port = 0 } = options
+  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
+    throw new RangeError(`port must be a whole number from 0 to 65535, not ${port}`)
+  }
+  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
+  await bind(listener, { host, port, backlog }, where)
+  const bound = listener.address() as net.AddressInfo
+  return { host: bound.address, port: bound.port }
+}
+
+function bind(listener: net.Server, options: net.ListenOptions, where: string): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onError = (cause: Error): void => {
+      reject(new ListenError(where, { cause }))
+    }
+    listener.once('error', onError)
+    listener.listen(options, () => {
+      listener.removeListener('error', onError)
+      resolve()
+    })
+  })
+}
+
+async function removeStaleSocket(path: string): Promise<void> {
+  const found = await lstat(path).catch(() => undefined)
+  if (found === undefined) return
+  if (!found.isSocket()) {
+    throw new ListenError(`unix:${path}`, {
+      words: 'there is a file of that name, and it is not a socket',
+    })
+  }
+  const code = await new Promise<string>((resolve) => {
+    const probe = net.connect(path, () => {
+      probe.destroy()
+      resolve('connected')
+    })
+    probe.once('error', (error) => {
+      resolve(describeSystemError(error).code)
+    })
+  })
+  if (code === 'ECONNREFUSED') await unlink(path)
+}
