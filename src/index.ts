@@ -25,6 +25,8 @@ export type {
   CloseReason,
   ConnectionOptions,
   OnLimit,
+  TcpAddress,
+  UnixAddress,
 } from './protocol/connection.js'
 export { StreamReader } from './protocol/stream-reader.js'
 export type {

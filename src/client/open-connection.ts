@@ -90,13 +90,10 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
     const stopListening = onAbort(signal, () => {
       fail(signal?.reason)
     })
-    const timer = clock.setTimeout(
-      () => {
-        const message = `connect ${where}: no answer within ${connectMs} ms`
-        fail(new TimeoutError(message, 'connect', connectMs))
-      },
-      Math.min(connectMs, 2 ** 31 - 1),
-    )
+    const timer = clock.setTimeout(() => {
+      const message = `connect ${where}: no answer within ${connectMs} ms`
+      fail(new TimeoutError(message, 'connect', connectMs))
+    }, connectMs)
     socket.once('error', onError)
     socket.once('connect', onConnect)
     if (path === undefined) {

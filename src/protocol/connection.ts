@@ -69,8 +69,17 @@ export interface CloseInfo {
   readonly durationMs: number
 }
 
+export interface TcpAddress {
+  readonly host: string
+  readonly port: number
+}
+
+export interface UnixAddress {
+  readonly path: string
+}
+
 /** Where an end of a connection is. */
-export type Address = { readonly host: string; readonly port: number } | { readonly path: string }
+export type Address = TcpAddress | UnixAddress
 
 /** What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. */
 export type OnLimit =

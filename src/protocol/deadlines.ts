@@ -166,6 +166,16 @@ export class Deadlines {
     }
   }
 
+  /** Bytes came while no read waited. */
+  bytesCame(): void {
+    this.#anyByteCame = true
+  }
+
+  /** The next read waits for another message than the one that gave up. */
+  newMessage(): void {
+    this.#messageSpentMs = 0
+  }
+
   /** Bytes came and the read still waits. */
   readProgresses(begun: Begun, bytes: number): void {
     const now = this.#clock.now()
@@ -257,8 +267,7 @@ export class Deadlines {
     if (due >= this.#armedFor || due === NEVER || this.#stopped) return
     if (this.#armedFor !== NEVER) this.#clock.clearTimeout(this.#timer)
     this.#armedFor = due
-    // setTimeout takes at most 2^31 - 1 ms; a longer wait is cut into several.
-    const delayMs = Math.min(Math.max(1, Math.ceil(due - this.#clock.now())), 2 ** 31 - 1)
+    const delayMs = Math.max(1, Math.ceil(due - this.#clock.now()))
     this.#timer = this.#clock.setTimeout(() => {
       this.#timerFired()
     }, delayMs)

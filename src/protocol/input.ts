@@ -32,13 +32,6 @@ export interface SeparatorSearch {
   searched: number
 }
 
-/** The state of an iteration over batches. */
-export interface BatchState {
-  readonly style: LineStyle
-  /** The error of a line that followed good ones in the same batch. */
-  held: unknown
-}
-
 const EMPTY = Buffer.alloc(0)
 
 /** The connection, as its input sees it. */
@@ -148,10 +141,11 @@ export class Input {
     const buffer = this.#buffer
     if (this.#afterCut !== undefined) return this.#end('stop')
     const size = buffer.size
-    // A CR at the end may be the first half of the terminator.
-    if (size > this.#limit && size - (buffer.lastByte() === CR ? 1 : 0) > this.#limit) {
+    // A CR at the end may be the first half of the terminator, while more can come.
+    const mayBeTerminator = size > 0 && !this.isOver && buffer.lastByte() === CR
+    if (size - (mayBeTerminator ? 1 : 0) > this.#limit) {
       buffer.clear()
-      if (!this.sawEof && this.error === undefined) {
+      if (!this.isOver) {
         this.isDiscarding = true
         this.#discarded = size
       }
@@ -175,29 +169,27 @@ export class Input {
     return bytes.toString(style.encoding)
   }
 
-  /** Every line that is at hand. */
-  lineBatch(state: BatchState): Line[] | null | undefined {
-    const { style } = state
-    if (state.held !== undefined) {
-      const error = state.held
-      state.held = undefined
-      throw error as Error
-    }
+  /** Every line that is at hand, up to one that is an error: that line is left for the next read. */
+  lineBatch(style: LineStyle): Line[] | null | undefined {
     if (!this.#isPastCut && style.encoding !== 'buffer' && !style.keepTerminator) {
       const lines = this.#buffer.takeTextLines(style.encoding, this.#limit)
       if (lines !== undefined) return lines
     }
-    const lines: Line[] = []
-    try {
-      let line: Line | null | undefined
-      while ((line = this.line(style)) !== undefined && line !== null) lines.push(line)
-      if (lines.length === 0) return line
-    } catch (error) {
-      if (lines.length === 0) throw error
-      // The connection's own error is sticky and comes by itself; that of a line would be lost.
-      if (error !== this.error) state.held = error
-    }
+    const first = this.line(style)
+    if (first === undefined || first === null) return first
+    const lines = [first]
+    while (this.#nextLineIsGood(style)) lines.push(this.line(style) as Line)
     return lines
+  }
+
+  /** Whether a line is at hand that `line` gives without an error. */
+  #nextLineIsGood({ encoding, invalidText }: LineStyle): boolean {
+    const buffer = this.#buffer
+    const at = buffer.indexOf(LF)
+    if (at < 0) return false
+    const end = at > 0 && buffer.byteAt(at - 1) === CR ? at - 1 : at
+    if (end > this.#limit) return false
+    return encoding !== 'utf8' || invalidText === 'replace' || isUtf8(buffer.peek(end))
   }
 
   #overrun(seen: number, found: boolean): LimitOverrunError {
@@ -302,9 +294,11 @@ export class Input {
   /** So many bytes and no fewer. */
   exactly(count: number): Buffer | undefined {
     if (count === 0) return EMPTY
-    if (this.#buffer.size < count) this.#reachPastCut()
     if (this.#buffer.size >= count) return this.#buffer.take(count)
-    if (!this.#isEnded()) return undefined
+    const isShort = this.size < count
+    if (isShort && !this.#isEnded()) return undefined
+    this.#reachPastCut()
+    if (!isShort) return this.#buffer.take(count)
     this.endedBy = 'peer'
     throw new IncompleteReadError(this.#buffer.take(count), count, 'readExactly')
   }
@@ -319,8 +313,7 @@ export class Input {
 
   /** Everything up to the end. */
   all(maxBytes: number): Buffer | undefined {
-    this.#reachPastCut()
-    const { size } = this.#buffer
+    const { size } = this
     if (size > maxBytes) {
       throw new LimitOverrunError(
         `more than ${maxBytes} bytes have come before the end; they are still there to be read`,
@@ -328,6 +321,7 @@ export class Input {
       )
     }
     if (!this.#isEnded()) return undefined
+    this.#reachPastCut()
     this.endedBy = 'peer'
     return this.#buffer.take(size)
   }
@@ -335,14 +329,15 @@ export class Input {
   /** The next bytes, left where they are. */
   peek(count: number): Buffer | null | undefined {
     if (count === 0) return EMPTY
-    if (this.#buffer.size < count) this.#reachPastCut()
-    const { size } = this.#buffer
-    if (size >= count) return this.#buffer.peek(count)
-    if (!this.#isEnded()) return undefined
-    return size === 0 ? this.#end('peer') : this.#buffer.peek(size)
+    const { size } = this
+    if (size < count && !this.#isEnded()) return undefined
+    if (size === 0) return this.#end('peer')
+    const bytes = this.#buffer.peek(count)
+    if (bytes.length === count || this.#afterCut === undefined) return bytes
+    return Buffer.concat([bytes, this.#afterCut.peek(count - bytes.length)])
   }
 
-  /** Lets a read of raw bytes have what came after the cut; from there on messages have ended. */
+  /** Lets a read of raw bytes take what came after the cut; from there on messages have ended. */
   #reachPastCut(): void {
     if (this.#afterCut === undefined || this.#afterCut.size === 0) return
     this.#isPastCut = true

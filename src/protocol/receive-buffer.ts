@@ -17,6 +17,9 @@ const CR = 13
 const TINY_CHUNK_BYTES = 2048
 const GATHER_BYTES = 16 * 1024
 
+/** How far ahead lines are decoded after decoded ones had to be dropped: arbitrary, and cheap to do again. */
+const SHORT_AHEAD_BYTES = 256
+
 const EMPTY = Buffer.alloc(0)
 
 /** How the bytes of lines become text: `latin1` maps each byte to one character and cannot fail. */
@@ -42,6 +45,11 @@ export class ReceiveBuffer {
   /** Whether every character of `#text` is one byte. */
   #textIsNarrow = true
   #textBytes = 0
+  /**
+   * How many bytes of lines are decoded ahead at most. Short after decoded lines were dropped because bytes
+   * were taken in between, so that such a mix stays linear; doubled whenever all that was decoded was wanted.
+   */
+  #ahead = Infinity
   /** Bytes from the start whose lines cannot be decoded together, because one of them is not valid UTF-8. */
   #undecodable = 0
 
@@ -284,7 +292,7 @@ export class ReceiveBuffer {
       this.#searched = Math.max(this.#searched, block.length - start)
       return false
     }
-    const end = block[block.length - 1] === LF ? block.length : block.lastIndexOf(LF) + 1
+    const end = this.#endOfLines(block, start)
     if (end <= start) {
       this.#searched = block.length - start
       return false
@@ -305,6 +313,16 @@ export class ReceiveBuffer {
     return true
   }
 
+  /** Where the last line ends that is to be decoded with the first; not behind `start` when no line is whole. */
+  #endOfLines(block: Buffer, start: number): number {
+    const ahead = this.#ahead
+    if (block.length - start > ahead) {
+      const near = block.subarray(start, start + ahead).lastIndexOf(LF)
+      return near >= 0 ? start + near + 1 : block.indexOf(LF, start + ahead) + 1
+    }
+    return block[block.length - 1] === LF ? block.length : block.lastIndexOf(LF) + 1
+  }
+
   /** Counts the lines that were cut off `#text` as read. */
   #settleText(): void {
     const text = this.#text
@@ -321,13 +339,17 @@ export class ReceiveBuffer {
     this.#offset += bytes
     this.#searched = 0
     this.#undecodable = Math.max(0, this.#undecodable - bytes)
-    if (whole) this.#forgetText()
+    if (whole) {
+      this.#ahead *= 2
+      this.#forgetText()
+    }
     if (this.#offset === (this.#blocks[this.#head] as Buffer).length) this.#dropHead()
   }
 
   #dropText(): void {
     if (this.#text === '') return
     if (this.#textAt !== this.#textSettled) this.#settleText()
+    this.#ahead = SHORT_AHEAD_BYTES
     this.#forgetText()
   }
 

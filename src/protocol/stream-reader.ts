@@ -17,7 +17,6 @@ import {
   DEFAULT_MAX_BYTES,
   Input,
   toSearch,
-  type BatchState,
   type InputHost,
   type Line,
   type Separators,
@@ -119,6 +118,10 @@ export class StreamReader {
   #stopListening: (() => void) | undefined
   #callMs = 0
 
+  /** How many bytes have been fed, and how many were consumed when a read last gave up; -1 when none has. */
+  #fedBytes = 0
+  #gaveUpAt = -1
+
   /** @throws RangeError, TypeError when an option has no meaning */
   constructor(options: StreamReaderOptions = {}) {
     const { limit, style } = checkReaderOptions(options)
@@ -147,9 +150,14 @@ export class StreamReader {
   feedData(chunk: Buffer): void {
     const input = this.#input
     if (input.isOver) return
+    this.#fedBytes += chunk.length
     input.push(chunk)
-    if (this.#op !== Op.None) this.#wake()
-    else if (!this.#isPaused && input.roughSize > 2 * this.#limit) this.#pauseWhenFull()
+    if (this.#op !== Op.None) {
+      this.#wake()
+      return
+    }
+    this.#deadlines?.bytesCame()
+    if (!this.#isPaused && input.roughSize > 2 * this.#limit) this.#pauseWhenFull()
   }
 
   /** Says that no more bytes will come. (asyncio: `feed_eof`.) */
@@ -282,7 +290,7 @@ export class StreamReader {
     if (options !== undefined) return this.#start(Op.Line, options, options)
     let line: Line | null | undefined
     try {
-      line = this.#try<Line | null | undefined>(Op.Line, this.#style)
+      line = this.#tryLine()
     } catch (error) {
       return Promise.reject(error)
     }
@@ -355,7 +363,7 @@ export class StreamReader {
   lineBatches(options: LineBytesOptions): AsyncIterableIterator<Buffer[]>
   lineBatches(options?: LineOptions | LineBytesOptions): AsyncIterableIterator<Line[]> {
     const style = options === undefined ? this.#style : new LineStyle(options, this.#style)
-    return this.#iterate<Line[]>(Op.LineBatch, { style, held: undefined }, options)
+    return this.#iterate<Line[]>(Op.LineBatch, style, options)
   }
 
   /** The bytes up to the end of input, as they come. */
@@ -374,6 +382,14 @@ export class StreamReader {
   }
 
   // ---- starting, waiting, waking
+
+  /** `#try` for the read that everything hangs on: without the way through `#attempt`. */
+  #tryLine(): Line | null | undefined {
+    if (this.#op !== Op.None) throw busy()
+    const line = this.#input.line(this.#style)
+    if (this.#isPaused) this.#resumeWhenRoom()
+    return line
+  }
 
   #try<T>(op: Op, argument: unknown): T {
     if (this.#op !== Op.None) throw busy()
@@ -428,6 +444,8 @@ export class StreamReader {
     })
     this.#promise = promise
     if (this.#isPaused) this.#resume()
+    // What a read that gave up has waited for may have been taken since, without a wait.
+    if (this.#gaveUpAt >= 0 && this.#consumedBytes !== this.#gaveUpAt) this.#deadlines?.newMessage()
     if (options === undefined) {
       this.#deadlines?.readWaits(this.#begun(), this.#input.roughSize)
     } else {
@@ -467,8 +485,13 @@ export class StreamReader {
   /** Ends the waiting read with nothing consumed. */
   #giveUp(reason: unknown): void {
     const reject = this.#reject
+    this.#gaveUpAt = this.#consumedBytes
     this.#settle(false)
     reject?.(reason)
+  }
+
+  get #consumedBytes(): number {
+    return this.#fedBytes - this.#input.size
   }
 
   #wake(): void {
@@ -551,7 +574,7 @@ export class StreamReader {
       case Op.Line:
         return this.#input.line(argument as LineStyle)
       case Op.LineBatch:
-        return this.#input.lineBatch(argument as BatchState)
+        return this.#input.lineBatch(argument as LineStyle)
       case Op.Until:
         return this.#input.until(argument as SeparatorSearch)
       case Op.Frame:

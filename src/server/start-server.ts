@@ -18,6 +18,8 @@ import {
   type CloseInfo,
   type CloseKind,
   type ConnectionOptions,
+  type TcpAddress,
+  type UnixAddress,
 } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
 import type { Handler } from '../protocol/handler.js'
@@ -83,6 +85,15 @@ const ACCEPT_WITHIN_MS = 100
  * @throws RangeError, TypeError when an option has no meaning
  * @throws the signal's reason when it aborts first; nothing listens then
  */
+export function startServer(
+  handler: Handler,
+  options?: ServerOptions & { path?: undefined },
+): Promise<Server<TcpAddress>>
+export function startServer(
+  handler: Handler,
+  options: ServerOptions & { path: string },
+): Promise<Server<UnixAddress>>
+export function startServer(handler: Handler, options: ServerOptions): Promise<Server>
 export async function startServer(handler: Handler, options: ServerOptions = {}): Promise<Server> {
   if (typeof handler !== 'function') {
     throw new TypeError(`handler must be a function, not ${typeof handler}`)
@@ -103,7 +114,8 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
   return server
 }
 
-export class Server {
+/** What {@link startServer} gives: a listener and its connections. */
+export class Server<Where extends Address = Address> {
   readonly #listener: net.Server
   readonly #handler: Handler
   readonly #options: ServerOptions
@@ -112,7 +124,7 @@ export class Server {
   readonly #log: Logger
   readonly #set = new ConnectionSet()
   readonly #closed = deferred()
-  #address: Address | undefined
+  #address: Where | undefined
   #state: ServerState = 'listening'
   #stopping: Promise<StopReport> | undefined
   #accepted = 0
@@ -145,8 +157,8 @@ export class Server {
   }
 
   /** Where it listens: `{ host, port }` or `{ path }`. */
-  get address(): Address {
-    return this.#address as Address
+  get address(): Where {
+    return this.#address as Where
   }
 
   get state(): ServerState {
@@ -220,7 +232,7 @@ export class Server {
   }
 
   /** @internal */
-  listens(address: Address): void {
+  listens(address: Where): void {
     this.#address = address
     this.#listener.on('error', (error) => {
       this.#log.error(
