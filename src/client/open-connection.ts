@@ -26,6 +26,8 @@ export interface OpenConnectionOptions
   port?: number | undefined
   /** The path of a Unix socket, instead of host and port. */
   path?: string | undefined
+  /** Looks names up instead of `dns.lookup`, which it must behave like. */
+  lookup?: net.LookupFunction | undefined
   /** The guards of the connection, all off unless given, and `connectMs`. */
   deadlines?: (DeadlineOptions & { connectMs?: number | undefined }) | undefined
 }
@@ -103,6 +105,7 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
         port: options.port as number,
         autoSelectFamily: true,
         autoSelectFamilyAttemptTimeout: STAGGER_MS,
+        lookup: options.lookup,
       })
     } else {
       socket.connect({ path })
@@ -151,9 +154,10 @@ function connectErrorFrom(
     return `${address === where ? '' : `${address} `}${describeSystemError(one).words}`
   })
   const [first = 'failed'] = words
+  // `refused (nothing is listening)`: the time goes before what is in brackets.
   const detail =
     words.length === 1
-      ? first.replace(/^(\S+)/, `$1 after ${durationMs} ms`)
+      ? first.replace(/(?= \(|$)/, ` after ${durationMs} ms`)
       : `${words.join(', ')} (${durationMs} ms in all)`
   return new ConnectError(`connect ${where}: ${detail}`, attempts, { cause: error })
 }

@@ -62,7 +62,7 @@ export interface CloseReason {
 /** What `closed` resolves with. */
 export interface CloseInfo {
   readonly reason: CloseReason
-  /** The error behind the reason, where there is one. */
+  /** The error behind the reason, where there is one; or what kept a clean end from delivering all. */
   readonly error?: unknown
   readonly bytesRead: number
   readonly bytesWritten: number
@@ -164,6 +164,8 @@ export class Connection {
     const owned = transport as OwnedTransport
     owned[kConnection] = this
     this.#transport = owned
+    // Asked now (2.5 µs): after a reset the transport no longer knows whom the error is to name.
+    this.#remote = this.remote
     this.#move('connect')
     owned.on('error', transportOnError)
     owned.on('end', transportOnEnd)
@@ -403,7 +405,8 @@ export class Connection {
   /** @internal */
   async waitClosed(): Promise<void> {
     const { reason, error } = await this.closed
-    if (BROKEN_KINDS.has(reason.kind)) throw error
+    const isLoss = error instanceof BrokenError || error instanceof TimeoutError
+    if (isLoss || BROKEN_KINDS.has(reason.kind)) throw error
   }
 
   /** @internal */
@@ -421,8 +424,9 @@ export class Connection {
       default: {
         const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
         const error = new TimeoutError(what, phase, afterMs)
-        // A peer that does not read must learn of the loss; with the others nothing is in flight, and a FIN is kinder.
-        this.cut({ kind: 'timed-out', phase }, error, phase === 'write' ? 'reset' : 'destroy')
+        // A peer must learn that output was lost, or it takes a part for the whole; where none is, a FIN is kinder.
+        const losesOutput = this.writer.bufferedBytes > 0
+        this.cut({ kind: 'timed-out', phase }, error, losesOutput ? 'reset' : 'destroy')
       }
     }
   }
@@ -479,12 +483,15 @@ export class Connection {
       const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
       this.#setReason({ kind: 'failed' }, error)
       this.#settle(error, false)
-    } else if (!isClean) {
+    } else if (!isClean && !this.#hasFired) {
       const error = new ClosedError('the connection is closed', { cause: this.#error })
       this.writer.fail(error)
       this.reader.setError(error)
     }
-    this.writer.finish(new ClosedError('write after the end of the connection'))
+    // Who was told already why it ended hears the same again.
+    if (!this.#hasFired) {
+      this.writer.finish(new ClosedError('write after the end of the connection'))
+    }
     const info: CloseInfo = {
       reason: this.#reason ?? { kind: 'ended' },
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -507,9 +514,13 @@ export class Connection {
   }
 
   #setReason(reason: CloseReason, error: unknown): void {
-    if (this.#reason !== undefined) return
-    this.#reason = reason
-    this.#error = error
+    if (this.#reason === undefined) {
+      this.#reason = reason
+      this.#error = error
+    } else if (!this.writer.isSpent) {
+      // A clean end was begun and has lost what it had still to deliver: the reason stays, the loss is told.
+      this.#error ??= error
+    }
   }
 
   #noteBothEnded(): void {
@@ -538,6 +549,8 @@ export class Connection {
   }
 
   #reset(): boolean {
+    // While the FIN is under way libuv refuses a reset (EINVAL), and node:net then never closes the socket.
+    if (this.writer.isSpent && this.#transport.writableFinished === false) return false
     try {
       if (this.#transport.resetAndDestroy === undefined) return false
       this.#transport.resetAndDestroy()

@@ -109,6 +109,22 @@ export type Begun = 'nothing' | 'message' | 'frame'
 
 const NEVER = Infinity
 
+interface Due {
+  readonly due: number
+  readonly afterMs: number
+}
+
+interface RareFacts {
+  /** The end of a waiting read that has a `timeoutMs`. */
+  readCall: Due | undefined
+  /** The soonest end of a drain or flush that has one. */
+  writeCall: Due | undefined
+  /** Our half has ended, the peer's has not. */
+  halfClosed: Due | undefined
+  /** Late input is being thrown away, since when, and when the last of it came. */
+  linger: { readonly since: number; progressAt: number } | undefined
+}
+
 export class Deadlines {
   readonly #limits: DeadlineLimits
   readonly #clock: Clock
@@ -133,13 +149,8 @@ export class Deadlines {
   #messageBonusMs = 0
 
   #stalledSince = NEVER
-  #halfClosedSince = NEVER
-  #lingerSince = NEVER
-  #lingerProgressAt = 0
-  #readCallDue = NEVER
-  #readCallMs = 0
-  #writeCallDue = NEVER
-  #writeCallMs = 0
+  /** What few connections need: an idle one has none of it. */
+  #rare: RareFacts | undefined
 
   constructor(limits: DeadlineLimits, clock: Clock, owner: DeadlineOwner) {
     this.#limits = limits
@@ -160,9 +171,8 @@ export class Deadlines {
     this.#expect(now + (this.#anyByteCame ? this.#limits.idleMs : this.#limits.firstByteMs))
     if (begun !== 'nothing') this.#messageGrows(begun, bytes, now)
     if (callMs !== undefined) {
-      this.#readCallMs = callMs
-      this.#readCallDue = now + callMs
-      this.#expect(this.#readCallDue)
+      this.#facts().readCall = { due: now + callMs, afterMs: callMs }
+      this.#expect(now + callMs)
     }
   }
 
@@ -195,7 +205,7 @@ export class Deadlines {
     this.#readSince = NEVER
     this.#messageSince = NEVER
     this.#messageBonusMs = 0
-    this.#readCallDue = NEVER
+    if (this.#rare !== undefined) this.#rare.readCall = undefined
   }
 
   #messageGrows(begun: Begun, bytes: number, now: number): void {
@@ -228,15 +238,17 @@ export class Deadlines {
 
   /** The soonest end of a drain or flush that has a `timeoutMs`; NEVER (Infinity) when none has. */
   writeCallDueAt(due: number, afterMs: number): void {
-    this.#writeCallDue = due
-    this.#writeCallMs = afterMs
+    if (due === NEVER && this.#rare === undefined) return
+    this.#facts().writeCall = due === NEVER ? undefined : { due, afterMs }
     this.#expect(due)
   }
 
   /** Our half has ended, the peer's has not. */
   halfCloses(): void {
-    this.#halfClosedSince = this.#clock.now()
-    this.#expect(this.#halfClosedSince + this.#limits.halfClosedMs)
+    const { halfClosedMs } = this.#limits
+    const due = this.#clock.now() + halfClosedMs
+    this.#facts().halfClosed = { due, afterMs: halfClosedMs }
+    this.#expect(due)
   }
 
   /** Our FIN is out and late input is being thrown away: from here on only the linger counts. */
@@ -244,15 +256,16 @@ export class Deadlines {
     const now = this.#clock.now()
     this.#readSince = NEVER
     this.#messageSince = NEVER
-    this.#halfClosedSince = NEVER
-    this.#lingerSince = now
-    this.#lingerProgressAt = now
+    const facts = this.#facts()
+    facts.halfClosed = undefined
+    facts.linger = { since: now, progressAt: now }
     this.#expect(now + LINGER_SILENCE_MS)
   }
 
   /** Late input came during the linger. */
   lingerProgresses(): void {
-    this.#lingerProgressAt = this.#clock.now()
+    const linger = this.#rare?.linger
+    if (linger !== undefined) linger.progressAt = this.#clock.now()
   }
 
   /** The connection is gone: no deadline passes any more. */
@@ -261,6 +274,16 @@ export class Deadlines {
     if (this.#armedFor !== NEVER) this.#clock.clearTimeout(this.#timer)
     this.#armedFor = NEVER
     this.#timer = undefined
+  }
+
+  #facts(): RareFacts {
+    this.#rare ??= {
+      readCall: undefined,
+      writeCall: undefined,
+      halfClosed: undefined,
+      linger: undefined,
+    }
+    return this.#rare
   }
 
   #expect(due: number): void {
@@ -296,8 +319,8 @@ export class Deadlines {
       this.#expect(soonest.due)
       return
     }
-    if (soonest.phase === 'read-call') this.#readCallDue = NEVER
-    if (soonest.phase === 'write-call') this.#writeCallDue = NEVER
+    if (soonest.phase === 'read-call') this.#facts().readCall = undefined
+    if (soonest.phase === 'write-call') this.#facts().writeCall = undefined
     this.#owner.deadlinePassed(soonest.phase, soonest.afterMs)
     if (!this.#stopped) this.#expect(this.#soonest().due)
   }
@@ -314,8 +337,6 @@ export class Deadlines {
         afterMs = ms
       }
     }
-    consider('read-call', this.#readCallDue, this.#readCallMs)
-    consider('write-call', this.#writeCallDue, this.#writeCallMs)
     if (this.#readSince !== NEVER) {
       if (this.#messageSince !== NEVER) {
         consider('message', this.#messageDue(), limits.messageMs + this.#messageBonusMs)
@@ -326,13 +347,15 @@ export class Deadlines {
     if (this.#stalledSince !== NEVER) {
       consider('write', this.#stalledSince + limits.writeStallMs, limits.writeStallMs)
     }
-    if (this.#halfClosedSince !== NEVER) {
-      consider('half-closed', this.#halfClosedSince + limits.halfClosedMs, limits.halfClosedMs)
-    }
-    if (this.#lingerSince !== NEVER) {
-      const silence = this.#lingerProgressAt + LINGER_SILENCE_MS
-      const total = this.#lingerSince + LINGER_TOTAL_MS
-      consider('linger', Math.min(silence, total), Math.min(LINGER_SILENCE_MS, LINGER_TOTAL_MS))
+    if (this.#rare !== undefined) {
+      const { readCall, writeCall, halfClosed, linger } = this.#rare
+      if (readCall !== undefined) consider('read-call', readCall.due, readCall.afterMs)
+      if (writeCall !== undefined) consider('write-call', writeCall.due, writeCall.afterMs)
+      if (halfClosed !== undefined) consider('half-closed', halfClosed.due, halfClosed.afterMs)
+      if (linger !== undefined) {
+        const silence = linger.progressAt + LINGER_SILENCE_MS
+        consider('linger', Math.min(silence, linger.since + LINGER_TOTAL_MS), LINGER_SILENCE_MS)
+      }
     }
     return { phase, due, afterMs }
   }

@@ -83,11 +83,17 @@ export interface WriterHost {
 interface Waiter {
   readonly resolve: () => void
   readonly reject: (reason: unknown) => void
-  /** The total of flushed bytes at which it resolves; -1 for a drain, which waits for the low mark. */
+  /** The total of flushed bytes at which it resolves; or DRAIN, or SOURCE. */
   readonly position: number
   readonly due: number
   readonly timeoutMs: number
+  readonly stopListening: () => void
 }
+
+/** The position of a drain, which waits for the low mark. */
+const DRAIN = -1
+/** The position of a pipe that waits for its source, and only wants to know when writing has ended. */
+const SOURCE = Infinity
 
 const DRAINED = Promise.resolve()
 
@@ -230,7 +236,7 @@ export class StreamWriter {
       return ++this.#drainsThisTurn < DRAINS_PER_TURN ? DRAINED : this.#letLoopTurn()
     }
     if (this.#isClosed) return rejected(this.#refusal)
-    return this.#waitFor(-1, options)
+    return this.#waitFor(DRAIN, options)
   }
 
   /**
@@ -283,19 +289,35 @@ export class StreamWriter {
 
   /**
    * Writes all that a readable or an (async) iterable gives, waiting for `drain()` in between. Ends nothing.
+   * `timeoutMs` bounds each of those waits; the source may take its time.
    *
-   * @throws the errors of `write` and `drain`, and those of the source. The source is closed in each case;
-   *   what was taken from it before stays written.
+   * @throws the errors of `write` and `drain`, and those of the source; at once when the connection ends or the
+   *   signal aborts, also while the source is waited for. The source is closed in each case; what was taken from
+   *   it before stays written.
    */
   async pipeFrom(
     source: AsyncIterable<Chunk> | Iterable<Chunk>,
     options: WaitOptions = {},
   ): Promise<void> {
-    options.signal?.throwIfAborted()
-    for await (const chunk of source) {
-      options.signal?.throwIfAborted()
-      this.write(chunk)
-      await this.drain(options)
+    const iterator =
+      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+    let waitsForSource = false
+    try {
+      for (;;) {
+        options.signal?.throwIfAborted()
+        if (this.#refusal !== undefined) throw this.#refusal
+        waitsForSource = true
+        const next = await this.#unlessEnded(Promise.resolve(iterator.next()), options.signal)
+        waitsForSource = false
+        if (next.done === true) return
+        this.write(next.value)
+        await this.drain(options)
+      }
+    } catch (error) {
+      const closed = closeSource(source, iterator)
+      // A generator that is waited for cannot be closed before it goes on.
+      if (!waitsForSource) await closed
+      throw error
     }
   }
 
@@ -311,8 +333,9 @@ export class StreamWriter {
     this.#refusal = refusal
     this.#isClosed = true
     const waiters = this.#waiters ?? []
-    this.#waiters = waiters.filter((waiter) => waiter.position >= 0)
-    for (const waiter of waiters) if (waiter.position < 0) waiter.reject(refusal)
+    const isFlush = ({ position }: Waiter): boolean => position !== DRAIN && position !== SOURCE
+    this.#waiters = waiters.filter(isFlush)
+    for (const waiter of waiters) if (!isFlush(waiter)) waiter.reject(refusal)
     this.#expectSoonest()
     this.#isEnding = true
     this.#flushNow()
@@ -323,7 +346,7 @@ export class StreamWriter {
    * @internal
    */
   get isSpent(): boolean {
-    return this.#endSent
+    return this.#endSent && this.#inFlight === 0
   }
 
   /**
@@ -331,10 +354,10 @@ export class StreamWriter {
    * @internal
    */
   fail(error: Error): void {
-    this.#refusal = error
     if (this.#failure !== undefined) return
+    this.#refusal = error
     // Once everything has left cleanly there is nothing that could fail to be delivered.
-    if (this.#endSent && this.#inFlight === 0) return
+    if (this.isSpent) return
     this.#failure = error
     this.#text = ''
     this.#textBytes = -1
@@ -372,7 +395,9 @@ export class StreamWriter {
       this.#textEncoding = encoding
       return
     }
-    if (encoding !== this.#textEncoding) {
+    // A pair of surrogates that two writes share is no character of either.
+    const endsPair = (data.charCodeAt(0) & 0xfc00) === 0xdc00
+    if (encoding !== this.#textEncoding || endsPair) {
       this.#turnTextIntoPart()
       this.#text = data
       this.#textEncoding = encoding
@@ -532,13 +557,15 @@ export class StreamWriter {
     this.#flushedBytes += size
     this.#deadlines.writeProgresses()
     if (this.#waiters !== undefined) this.#wakeWaiters()
+    if (this.#endSent) this.#host.allSent()
   }
 
   #written(error: Error | undefined): void {
     this.#awaitsCallback = false
     if (this.#failure !== undefined) return
-    // What broke the write also ends the transport, with an `error` or a `close` of its own.
-    if (error !== undefined) return
+    // What broke the write also ends the transport, with an `error` or a `close` of its own. Node 20 calls back
+    // without an error for the write that was under way when the transport was destroyed.
+    if (error !== undefined || this.#transport.destroyed) return
     this.#handedOver()
     this.#deadlines.writeFlows()
     if (this.#parts.length > 0 || this.#isEnding || (this.#text !== '' && !this.#isScheduled)) {
@@ -550,7 +577,7 @@ export class StreamWriter {
     if (!this.#isEnding || this.#endSent) return
     this.#endSent = true
     this.#transport.end()
-    this.#host.allSent()
+    if (this.#inFlight === 0) this.#host.allSent()
   }
 
   // ---- waiting
@@ -558,31 +585,62 @@ export class StreamWriter {
   #waitFor(position: number, options: WaitOptions | undefined): Promise<void> {
     return unobserved(
       new Promise<void>((resolve, reject) => {
-        const { signal, timeoutMs } = options ?? {}
-        const due = timeoutMs === undefined ? Infinity : this.#deadlines.clock.now() + timeoutMs
-        const waiter: Waiter = {
-          resolve: () => {
-            stopListening()
-            resolve()
-          },
-          reject: (reason) => {
-            stopListening()
-            reject(reason)
-          },
-          position,
-          due,
-          timeoutMs: timeoutMs ?? Infinity,
-        }
-        const stopListening = onAbort(signal, () => {
-          this.#waiters = this.#waiters?.filter((other) => other !== waiter)
-          reject(signal?.reason)
-          this.#expectSoonest()
-        })
-        this.#waiters ??= []
-        this.#waiters.push(waiter)
-        if (due !== Infinity) this.#expectSoonest()
+        this.#addWaiter(position, options ?? {}, resolve, reject)
       }),
     )
+  }
+
+  #addWaiter(
+    position: number,
+    { signal, timeoutMs }: WaitOptions,
+    resolve: () => void,
+    reject: (reason: unknown) => void,
+  ): Waiter {
+    const stopListening = onAbort(signal, () => {
+      this.#forget(waiter)
+      reject(signal?.reason)
+      this.#expectSoonest()
+    })
+    const waiter: Waiter = {
+      resolve: () => {
+        stopListening()
+        resolve()
+      },
+      reject: (reason) => {
+        stopListening()
+        reject(reason)
+      },
+      position,
+      due: timeoutMs === undefined ? Infinity : this.#deadlines.clock.now() + timeoutMs,
+      timeoutMs: timeoutMs ?? Infinity,
+      stopListening,
+    }
+    this.#waiters ??= []
+    this.#waiters.push(waiter)
+    if (waiter.due !== Infinity) this.#expectSoonest()
+    return waiter
+  }
+
+  #forget(waiter: Waiter): void {
+    waiter.stopListening()
+    this.#waiters = this.#waiters?.filter((other) => other !== waiter)
+  }
+
+  /** Settles as the promise of a source does, or rejects as soon as writing has ended or the signal aborts. */
+  #unlessEnded<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return new Promise<T>((resolve, reject) => {
+      const waiter = this.#addWaiter(SOURCE, { signal }, ignore, reject)
+      promise.then(
+        (value) => {
+          this.#forget(waiter)
+          resolve(value)
+        },
+        (error: unknown) => {
+          this.#forget(waiter)
+          reject(error)
+        },
+      )
+    })
   }
 
   #wakeWaiters(): void {
@@ -591,7 +649,7 @@ export class StreamWriter {
     const isLow = this.bufferedBytes <= this.#lowMark
     const flushed = this.#flushedBytes
     const done = (waiter: Waiter): boolean =>
-      waiter.position < 0 ? isLow : waiter.position <= flushed
+      waiter.position === DRAIN ? isLow : waiter.position <= flushed
     const ready = waiters.filter(done)
     if (ready.length === 0) return
     const rest = waiters.filter((waiter) => !done(waiter))
@@ -641,3 +699,18 @@ function typeName(value: unknown): string {
   if (value === null) return 'null'
   return typeof value === 'object' ? value.constructor.name : typeof value
 }
+
+/** Closes what `pipeFrom` reads from: a Node stream by itself, since its iterator may be waiting. */
+async function closeSource(
+  source: object,
+  iterator: AsyncIterator<Chunk> | Iterator<Chunk>,
+): Promise<void> {
+  if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
+  try {
+    await iterator.return?.()
+  } catch {
+    // The first error is the one that counts.
+  }
+}
+
+function ignore(): void {}

@@ -7,8 +7,8 @@
  *
  * - `data` comes only between `resume()` (or adding the listener) and `pause()`; `end` once, after all data;
  *   `error` at most once; `close` exactly once, last.
- * - `write` calls back when the bytes are handed over, or with an error when they never will be; until then
- *   they count in `writableLength`.
+ * - `write` calls back when the bytes are handed over, or with an error when they never will be (Node 20: for
+ *   the write under way at a `destroy`, without one); until then they count in `writableLength`.
  * - after `destroy` or `resetAndDestroy` only `close` (and an `error` given to `destroy`) follow.
  */
 export interface Transport {
@@ -31,6 +31,8 @@ export interface Transport {
   readonly destroyed: boolean
   /** Bytes taken by `write` and not yet handed over. */
   readonly writableLength: number
+  /** Whether the FIN of `end` is out; undefined where a reset may come at any time. */
+  readonly writableFinished?: boolean | undefined
 
   readonly localAddress?: string | undefined
   readonly localPort?: number | undefined

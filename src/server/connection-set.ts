@@ -2,7 +2,8 @@
  * The live connections of a server and the handlers that run for them: told to drain, cut, and in the end
  * waited for or aborted. It never listens, and knows nothing of addresses or admission.
  *
- * Invariant: a connection is in the set from its start until its socket is gone, a handler until it settles.
+ * Invariant: a connection is in the set from its start until its socket is gone. Its handler runs unless the
+ * connection is among the `#settled`; a handler that outlives its socket is among the `#orphans`.
  */
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import { TimeoutError } from '../errors.js'
@@ -11,8 +12,13 @@ import { runHandler, type Handler } from '../protocol/handler.js'
 
 export class ConnectionSet {
   readonly #connections = new Set<Connection>()
-  readonly #handlers = new Set<Connection>()
+  readonly #settled = new Set<Connection>()
+  readonly #orphans = new Set<Connection>()
   #whenIdle: Deferred | undefined
+  readonly #handlerSettled = (connection: Connection): void => {
+    if (!this.#orphans.delete(connection)) this.#settled.add(connection)
+    this.#noteIdle()
+  }
 
   /** The live connections. */
   get connections(): ReadonlySet<Connection> {
@@ -21,23 +27,21 @@ export class ConnectionSet {
 
   /** Takes a connection in and runs its handler. */
   serve(connection: Connection, handler: Handler): void {
-    this.#connections.add(connection)
-    this.#handlers.add(connection)
-    void runHandler(connection, handler).then(() => {
-      this.#handlers.delete(connection)
-      this.#noteIdle()
-    })
+    // One that the peer reset before we saw it has been through `closed` already.
+    if (connection.state !== 'closed') this.#connections.add(connection)
+    runHandler(connection, handler, this.#handlerSettled)
   }
 
   /** The socket of this connection is gone. */
   closed(connection: Connection): void {
     this.#connections.delete(connection)
+    if (!this.#settled.delete(connection)) this.#orphans.add(connection)
     this.#noteIdle()
   }
 
   /** Resolves when no socket is open; with `handlers`, when no handler runs either. */
   async idle(options: { handlers: boolean }): Promise<void> {
-    while (this.#connections.size > 0 || (options.handlers && this.#handlers.size > 0)) {
+    while (this.#connections.size > 0 || (options.handlers && this.#orphans.size > 0)) {
       this.#whenIdle ??= deferred()
       await this.#whenIdle.promise
     }
@@ -63,9 +67,9 @@ export class ConnectionSet {
     return aborted
   }
 
-  /** The peers whose handlers have not settled. */
+  /** The peers whose handlers have not settled, once no socket is open. */
   stragglers(): string[] {
-    return [...this.#handlers].map((connection) => describeAddress(connection.remote))
+    return [...this.#orphans].map((connection) => describeAddress(connection.remote))
   }
 
   #noteIdle(): void {

@@ -4,8 +4,9 @@
  * A Unix socket that a dead process left behind is in the way of its successor: it is taken away, but only
  * when it is a socket and connecting to it is refused.
  */
-import { chmod, lstat, unlink } from 'node:fs/promises'
+import { access, chmod, lstat, unlink } from 'node:fs/promises'
 import net from 'node:net'
+import { dirname } from 'node:path'
 import { describeSystemError, ListenError } from '../errors.js'
 import type { Address } from '../protocol/connection.js'
 
@@ -39,12 +40,25 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
     if (options.port !== undefined || options.host !== undefined) {
       throw new TypeError('give either path, or host and port, not both')
     }
+    if (mode !== undefined && !(Number.isInteger(mode) && mode >= 0 && mode <= 0o777)) {
+      throw new RangeError(`mode must be the permissions of a file, 0 to 0o777, not ${mode}`)
+    }
     await removeStaleSocket(path)
     await bind(listener, { path, backlog }, `unix:${path}`)
-    if (mode !== undefined) await chmod(path, mode)
+    if (mode === undefined) return { path }
+    try {
+      await chmod(path, mode)
+    } catch (cause) {
+      listener.close()
+      throw new ListenError(`unix:${path}`, { cause })
+    }
     return { path }
   }
   const { host = DEFAULT_HOST, port = 0 } = options
+  // Node takes an empty host for every interface.
+  if (typeof host !== 'string' || host === '') {
+    throw new TypeError(`host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`)
+  }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port must be a whole number from 0 to 65535, not ${port}`)
   }
@@ -69,7 +83,13 @@ function bind(listener: net.Server, options: net.ListenOptions, where: string): 
 
 async function removeStaleSocket(path: string): Promise<void> {
   const found = await lstat(path).catch(() => undefined)
-  if (found === undefined) return
+  if (found === undefined) {
+    // Of a folder that does not exist libuv says that permission is denied.
+    await access(dirname(path)).catch((cause: unknown) => {
+      throw new ListenError(`unix:${path}`, { cause })
+    })
+    return
+  }
   if (!found.isSocket()) {
     throw new ListenError(`unix:${path}`, {
       words: 'there is a file of that name, and it is not a socket',

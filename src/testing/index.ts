@@ -1,0 +1,31 @@
+/** For tests of your own programs: connections without a network, time that stands still, and a checker for streams. */
+export {
+  BYTE_STREAM_RULES,
+  BrokenRulesError,
+  checkByteStream,
+  type CheckByteStreamOptions,
+  type RuleResult,
+} from './check-byte-stream.js'
+export type {
+  ByteReader,
+  ByteStream,
+  ByteStreamEnd,
+  ByteStreamPair,
+  ByteWriter,
+  MakeByteStreamPair,
+} from './byte-stream.js'
+export {
+  connectionPair,
+  type ConnectionPair,
+  type ConnectionPairEndOptions,
+  type ConnectionPairOptions,
+} from './connection-pair.js'
+export { FakeClock } from './fake-clock.js'
+export {
+  failNth,
+  memoryTransportPair,
+  type MemoryAddress,
+  type MemoryOperation,
+  type MemoryTransport,
+  type MemoryTransportOptions,
+} from './memory-transport.js'
