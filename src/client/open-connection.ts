@@ -119,6 +119,12 @@ function checkTarget({ host = DEFAULT_HOST, port, path }: OpenConnectionOptions)
     if (port !== undefined) throw new TypeError('give either path, or host and port, not both')
     return `unix:${path}`
   }
+  // Node takes an empty host for localhost.
+  if (typeof host !== 'string' || host === '') {
+    throw new TypeError(
+      `host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`,
+    )
+  }
   if (port === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) {
     throw new RangeError(`port must be a whole number from 1 to 65535, not ${port}`)
   }

@@ -164,13 +164,17 @@ export class Connection {
     const owned = transport as OwnedTransport
     owned[kConnection] = this
     this.#transport = owned
-    // Asked now (2.5 µs): after a reset the transport no longer knows whom the error is to name.
+    // Asked now: after a reset the transport no longer knows whom the error is to name. Each costs 2 µs, and a
+    // server's own address is seldom wanted once the connection has gone.
     this.#remote = this.remote
+    if (options.role === 'outbound') this.#local = this.local
     this.#move('connect')
     owned.on('error', transportOnError)
     owned.on('end', transportOnEnd)
     owned.on('close', transportOnClose)
     owned.on('data', transportOnData)
+    // A socket that was accepted with pauseOnConnect stays silent otherwise.
+    owned.resume()
     if (transport.destroyed) this.#transportClosed()
   }
 
@@ -309,10 +313,9 @@ export class Connection {
     this.#move('close')
     if (this.#isDiscarding) return
     this.#isDiscarding = true
-    this.#rememberAddresses()
-    const closed = new ClosedError('the connection was closed here', { cause: error })
-    this.reader.close(reason.kind === 'failed' && error instanceof Error ? error : closed)
-    this.writer.finish(closed)
+    const isFailure = reason.kind === 'failed' && error instanceof Error
+    this.reader.close(isFailure ? error : closedHere)
+    this.writer.finish(closedHere)
     this.#transport.resume()
     if (this.writer.isSpent) this.#linger()
   }
@@ -325,7 +328,6 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#setReason(reason, error)
     this.#move('cut')
-    this.#rememberAddresses()
     this.#settle(error, reason.kind !== 'timed-out')
     this.#deadlines.stop()
     if (how === 'destroy' || !this.#reset()) this.#transport.destroy()
@@ -457,7 +459,6 @@ export class Connection {
   /** @internal */
   transportFailed(error: Error): void {
     if (this.#state === 'closed') return
-    this.#rememberAddresses()
     const typed = connectionErrorFrom(error, this.#describe())
     if (typed instanceof TimeoutError) {
       this.#setReason({ kind: 'timed-out', phase: typed.phase }, typed)
@@ -489,9 +490,7 @@ export class Connection {
       this.reader.setError(error)
     }
     // Who was told already why it ended hears the same again.
-    if (!this.#hasFired) {
-      this.writer.finish(new ClosedError('write after the end of the connection'))
-    }
+    if (!this.#hasFired && !this.writer.isClosing) this.writer.finish(closedHere)
     const info: CloseInfo = {
       reason: this.#reason ?? { kind: 'ended' },
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -561,12 +560,6 @@ export class Connection {
     }
   }
 
-  /** The transport forgets its addresses when it is destroyed, and a log line of the end wants them. */
-  #rememberAddresses(): void {
-    this.#local = this.local
-    this.#remote = this.remote
-  }
-
   #describe(): string {
     return `connection ${this.role === 'inbound' ? 'from' : 'to'} ${describeAddress(this.remote)}`
   }
@@ -610,6 +603,10 @@ function transportOnError(this: Transport, error: Error): void {
 
 function transportOnClose(this: Transport): void {
   ;(this as OwnedTransport)[kConnection].transportClosed()
+}
+
+function closedHere(): Error {
+  return new ClosedError('the connection is closed')
 }
 
 function ignore(): void {}

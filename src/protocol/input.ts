@@ -9,6 +9,7 @@
 import { isUtf8 } from 'node:buffer'
 import { DecodeError, IncompleteReadError, LimitOverrunError } from '../errors.js'
 import type { Framing } from './framing.js'
+import { madeNow, type LateError } from './late-error.js'
 import type { LineStyle } from './line-style.js'
 import { ReceiveBuffer } from './receive-buffer.js'
 
@@ -52,8 +53,7 @@ export class Input {
   isDiscarding = false
   /** Whether the peer has ended its half. */
   sawEof = false
-  /** What broke or closed the stream. */
-  error: Error | undefined
+  #error: LateError | undefined
   /** How the input ended for the read that gave null. */
   endedBy: 'peer' | 'stop' | undefined
 
@@ -76,7 +76,13 @@ export class Input {
 
   /** Whether no byte, end or error is expected any more. */
   get isOver(): boolean {
-    return this.sawEof || this.error !== undefined
+    return this.sawEof || this.#error !== undefined
+  }
+
+  /** What broke or closed the stream. */
+  get error(): Error | undefined {
+    if (typeof this.#error === 'function') this.#error = madeNow(this.#error)
+    return this.#error
   }
 
   /** Stores a chunk, or what of it does not belong to a line that is being thrown away. */
@@ -91,12 +97,12 @@ export class Input {
 
   /** What arrived stays readable; then this error. */
   fail(error: Error): void {
-    this.error = error
+    this.#error = error
   }
 
   /** What arrived is dropped; from now on this error. */
-  close(error: Error): void {
-    this.error = error
+  close(error: LateError): void {
+    this.#error = error
     this.sawEof = false
     this.isDiscarding = false
     this.#buffer.clear()

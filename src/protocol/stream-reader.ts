@@ -22,6 +22,7 @@ import {
   type Separators,
   type SeparatorSearch,
 } from './input.js'
+import type { LateError } from './late-error.js'
 import { DEFAULT_STYLE, LineStyle, type InvalidText, type PartialLine } from './line-style.js'
 import { ReadIterator } from './read-iterator.js'
 import { systemClock, type Clock } from './transport.js'
@@ -181,7 +182,7 @@ export class StreamReader {
    * Ends the reader at once: what is stored is dropped, and every read gives this error.
    * @internal
    */
-  close(error: Error): void {
+  close(error: LateError): void {
     this.#input.close(error)
     this.#wake()
   }

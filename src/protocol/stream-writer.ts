@@ -15,6 +15,7 @@ import { rejected, unobserved } from '../concurrency/deferred.js'
 import { ClosedError, SlowConsumerError, TimeoutError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
+import { madeNow, type LateError } from './late-error.js'
 import type { Transport } from './transport.js'
 
 /** What leaves in one write: the size up to which one syscall is cheaper per byte, and Node's own read size. */
@@ -127,7 +128,7 @@ export class StreamWriter {
   #drainsThisTurn = 0
 
   /** Why a write is refused now; undefined while writing is open. */
-  #refusal: Error | undefined
+  #refusal: LateError | undefined
   /** Why what was accepted can no longer be delivered. */
   #failure: Error | undefined
   #isEnding = false
@@ -181,7 +182,7 @@ export class StreamWriter {
    * @throws TypeError when `data` is neither a string nor a Uint8Array
    */
   write(data: Chunk, encoding: 'utf8' | 'latin1' = 'utf8'): void {
-    if (this.#refusal !== undefined) throw this.#refusal
+    if (this.#refusal !== undefined) throw this.#refuse()
     if (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT >= this.#cap) this.#checkCap()
     if (typeof data === 'string') this.#appendText(data, encoding)
     else if (data instanceof Uint8Array) this.#appendBytes(data)
@@ -191,7 +192,7 @@ export class StreamWriter {
 
   /** Writes each chunk, as one write: all are taken, or none. (asyncio: `writelines`.) @throws as `write` */
   writeAll(chunks: Iterable<Chunk>): void {
-    if (this.#refusal !== undefined) throw this.#refusal
+    if (this.#refusal !== undefined) throw this.#refuse()
     if (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT >= this.#cap) this.#checkCap()
     const all = [...chunks]
     for (const chunk of all) {
@@ -235,7 +236,7 @@ export class StreamWriter {
     ) {
       return ++this.#drainsThisTurn < DRAINS_PER_TURN ? DRAINED : this.#letLoopTurn()
     }
-    if (this.#isClosed) return rejected(this.#refusal)
+    if (this.#isClosed) return rejected(this.#refuse())
     return this.#waitFor(DRAIN, options)
   }
 
@@ -265,8 +266,8 @@ export class StreamWriter {
    */
   writeEof(): void {
     if (this.#isEnding) return
-    if (this.#refusal !== undefined) throw this.#refusal
-    this.#refusal = new ClosedError('write after writeEof(): our half of the connection has ended')
+    if (this.#refusal !== undefined) throw this.#refuse()
+    this.#refusal = endedHere
     this.#isEnding = true
     this.#host.localEnds()
     this.#flushNow()
@@ -305,7 +306,7 @@ export class StreamWriter {
     try {
       for (;;) {
         options.signal?.throwIfAborted()
-        if (this.#refusal !== undefined) throw this.#refusal
+        if (this.#refusal !== undefined) throw this.#refuse()
         waitsForSource = true
         const next = await this.#unlessEnded(Promise.resolve(iterator.next()), options.signal)
         waitsForSource = false
@@ -328,14 +329,14 @@ export class StreamWriter {
    * room to write more is refused too; who waits for a flush still gets it.
    * @internal
    */
-  finish(refusal: Error): void {
+  finish(refusal: LateError): void {
     if (this.#failure !== undefined) return
     this.#refusal = refusal
     this.#isClosed = true
     const waiters = this.#waiters ?? []
     const isFlush = ({ position }: Waiter): boolean => position !== DRAIN && position !== SOURCE
     this.#waiters = waiters.filter(isFlush)
-    for (const waiter of waiters) if (!isFlush(waiter)) waiter.reject(refusal)
+    for (const waiter of waiters) if (!isFlush(waiter)) waiter.reject(this.#refuse())
     this.#expectSoonest()
     this.#isEnding = true
     this.#flushNow()
@@ -384,6 +385,12 @@ export class StreamWriter {
       waiter.reject(new TimeoutError(message, 'call', waiter.timeoutMs))
     }
     this.#expectSoonest()
+  }
+
+  /** Why a write is refused, made when the first one is. */
+  #refuse(): Error | undefined {
+    if (this.#refusal !== undefined) this.#refusal = madeNow(this.#refusal)
+    return this.#refusal
   }
 
   // ---- taking
@@ -693,6 +700,10 @@ function refuseWait({ signal, timeoutMs }: WaitOptions): Promise<void> | undefin
     return Promise.reject(error)
   }
   return undefined
+}
+
+function endedHere(): Error {
+  return new ClosedError('write after writeEof(): our half of the connection has ended')
 }
 
 function typeName(value: unknown): string {
