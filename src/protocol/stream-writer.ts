@@ -708,7 +708,10 @@ function endedHere(): Error {
 
 function typeName(value: unknown): string {
   if (value === null) return 'null'
-  return typeof value === 'object' ? value.constructor.name : typeof value
+  if (typeof value !== 'object') return typeof value
+  // Absent from an object that was made without a prototype.
+  const { constructor } = value as { constructor?: { name: string } }
+  return constructor?.name ?? 'object'
 }
 
 /** Closes what `pipeFrom` reads from: a Node stream by itself, since its iterator may be waiting. */
