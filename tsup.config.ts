@@ -21,8 +21,8 @@ export default defineConfig({
   external: Object.keys(manifest.optionalDependencies),
   dts: {
     entry: libraryEntries,
-    // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated.
-    compilerOptions: { ignoreDeprecations: '6.0' },
+    // tsup sets `baseUrl`, which TypeScript 6 reports as deprecated. What is marked @internal stays out.
+    compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true },
   },
   sourcemap: true,
   clean: true,

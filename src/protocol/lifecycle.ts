@@ -21,18 +21,21 @@ export const STATE_MEANINGS: Readonly<Record<ConnectionState, string>> = {
   open: 'both directions carry data',
   peerEnded: 'the peer has ended its half; we may still write',
   localEnded: 'we have ended our half; the peer may still write',
-  closing: 'no more for the user: the rest is flushed, a FIN sent, and late input discarded',
+  closing:
+    'the end has begun. After `close()` what was written is flushed, our FIN sent, and what arrives thrown away; ' +
+    'after a cut nothing more is sent; where both sides have ended by themselves, what was written is flushed ' +
+    'and what has arrived can still be read',
   closed: 'the socket is gone and everything that waited has been settled',
 }
 
 /** What each event means. */
 export const EVENT_MEANINGS: Readonly<Record<LifecycleEvent, string>> = {
   connect: 'the transport is connected, and nothing need be read before the user’s bytes',
-  secure: 'a PROXY header or a TLS handshake must come first',
+  secure: 'a PROXY header or a TLS handshake comes before the user’s next byte',
   peerEnd: 'the peer’s FIN was read',
-  localEnd: 'writeEof(): our FIN follows what was written',
-  close: 'close(), or the handler ended: a clean end',
-  cut: 'abort(), a deadline, a reset or a failure: an end at once',
+  localEnd: '`writeEof()`: our FIN follows what was written',
+  close: '`close()`, or the handler ended: a clean end',
+  cut: '`abort()`, a deadline, a reset or a failure: an end at once',
   gone: 'the transport has closed',
 }
 

@@ -1,0 +1,355 @@
+import * as fc from 'fast-check'
+import { describe, expect, test } from 'vitest'
+import { ReceiveBuffer } from '../../src/protocol/receive-buffer.js'
+import { awkwardBytes, cut, cuts, LONG_BLOCK_BYTES, longAwkwardBytes } from '../support/bytes.js'
+
+const LF = 10
+
+function bufferOf(...chunks: (string | Buffer)[]): ReceiveBuffer {
+  const buffer = new ReceiveBuffer()
+  for (const chunk of chunks) buffer.push(typeof chunk === 'string' ? Buffer.from(chunk) : chunk)
+  return buffer
+}
+
+/** A block that is not gathered with its neighbours. */
+function long(text = ''): string {
+  return text + 'x'.repeat(LONG_BLOCK_BYTES)
+}
+
+describe('ReceiveBuffer.push()', () => {
+  test('ignores a chunk without bytes', () => {
+    const buffer = bufferOf('')
+    expect(buffer.size).toBe(0)
+    expect(buffer.takeBlock(10)).toEqual(Buffer.alloc(0))
+  })
+
+  test('gathers tiny chunks, so that a dripping peer makes no object for each byte', () => {
+    const buffer = new ReceiveBuffer()
+    for (let i = 0; i < 40_000; i++) buffer.push(Buffer.of(i % 251))
+    let blocks = 0
+    let at = 0
+    while (buffer.size > 0) {
+      const block = buffer.takeBlock(Infinity)
+      const first = at
+      expect(block.every((byte, i) => byte === (first + i) % 251)).toBe(true)
+      at += block.length
+      blocks++
+    }
+    expect(at).toBe(40_000)
+    expect(blocks).toBeLessThan(5)
+  })
+
+  test('leaves what was taken from a gathered block as it was', () => {
+    const buffer = bufferOf('a', 'b')
+    const taken = buffer.takeBlock(Infinity)
+    buffer.push(Buffer.from('c'))
+    buffer.push(Buffer.from('d'))
+    expect(taken.toString()).toBe('ab')
+    expect(buffer.take(9).toString()).toBe('cd')
+  })
+
+  test('keeps the order when long and tiny chunks take turns', () => {
+    const buffer = bufferOf('a', long('b'), 'c', 'd', long('e'), 'f')
+    expect(buffer.take(Infinity).toString()).toBe(`a${long('b')}cd${long('e')}f`)
+  })
+})
+
+describe('ReceiveBuffer.take()', () => {
+  test('gives a view where the bytes lie in one block', () => {
+    const chunk = Buffer.from(long())
+    const buffer = new ReceiveBuffer()
+    buffer.push(chunk)
+    const taken = buffer.take(10)
+    expect(taken.buffer).toBe(chunk.buffer)
+  })
+
+  test('gives a copy where they span several', () => {
+    expect(
+      bufferOf(long('a'), long('b'))
+        .take(LONG_BLOCK_BYTES + 2)
+        .toString(),
+    ).toBe(long('a') + 'b')
+  })
+
+  test('gives all there is when there is less', () => {
+    expect(bufferOf('ab').take(3).toString()).toBe('ab')
+  })
+})
+
+describe('ReceiveBuffer.byteAt()', () => {
+  test('finds a byte in a later block, and after a taken one', () => {
+    const buffer = bufferOf(long('a'), long('b'), 'c')
+    expect(buffer.byteAt(LONG_BLOCK_BYTES + 1)).toBe(98)
+    buffer.skip(1)
+    expect(buffer.byteAt(2 * LONG_BLOCK_BYTES + 1)).toBe(99)
+  })
+
+  test('refuses an index that is not below the size', () => {
+    expect(() => bufferOf('ab').byteAt(2)).toThrow(
+      new RangeError('byte 2 is not among the 2 that are buffered'),
+    )
+  })
+})
+
+describe('ReceiveBuffer.peek()', () => {
+  test('leaves the bytes where they are', () => {
+    const buffer = bufferOf('ab', long())
+    expect(buffer.peek(3).toString()).toBe('abx')
+    expect(buffer.peek(3).toString()).toBe('abx')
+    expect(buffer.size).toBe(2 + LONG_BLOCK_BYTES)
+  })
+})
+
+describe('ReceiveBuffer.clear()', () => {
+  test('forgets bytes, decoded lines and the search point', () => {
+    const buffer = bufferOf('a\nb\n')
+    buffer.takeTextLine('utf8', false)
+    buffer.clear()
+    expect(buffer.size).toBe(0)
+    buffer.push(Buffer.from('c\n'))
+    expect(buffer.indexOf(LF)).toBe(1)
+    expect(buffer.takeTextLine('utf8', false)).toBe('c')
+  })
+})
+
+describe('ReceiveBuffer.absorb()', () => {
+  test('moves all of another buffer behind what it holds', () => {
+    const buffer = bufferOf('a')
+    const other = bufferOf(long('b'), 'c')
+    buffer.absorb(other)
+    expect(other.size).toBe(0)
+    expect(buffer.take(Infinity).toString()).toBe(`a${long('b')}c`)
+  })
+})
+
+describe('ReceiveBuffer.indexOf()', () => {
+  test('finds a needle that lies across blocks', () => {
+    const buffer = bufferOf(long(), `\r\n\r`, long('\n'))
+    expect(buffer.indexOf(Buffer.from('\r\n\r\n'))).toBe(LONG_BLOCK_BYTES)
+  })
+
+  test('finds a needle in the middle of a later block', () => {
+    const buffer = bufferOf(long(), `${long()}\r\n\r\n${long()}`)
+    expect(buffer.indexOf(Buffer.from('\r\n\r\n'))).toBe(2 * LONG_BLOCK_BYTES)
+  })
+
+  test('finds a needle that lies across three blocks', () => {
+    const buffer = bufferOf(long('1'), long('2'), long('3'))
+    const needle = Buffer.from(`x${long('2')}3`)
+    expect(buffer.indexOf(needle)).toBe(LONG_BLOCK_BYTES)
+  })
+
+  test('asked for another needle, begins anew', () => {
+    const buffer = bufferOf('abc')
+    expect(buffer.indexOf(99)).toBe(2)
+    expect(buffer.indexOf(97)).toBe(0)
+    expect(buffer.indexOf(Buffer.from('bc'))).toBe(1)
+    expect(buffer.indexOf(Buffer.from('abc'))).toBe(0)
+  })
+
+  test('looks at no byte twice for the same needle', () => {
+    const buffer = new ReceiveBuffer()
+    let looked = 0
+    for (let i = 0; i < 50; i++) {
+      const chunk = Buffer.from(long())
+      chunk.indexOf = ((value: number, from: number) => {
+        looked += chunk.length - from
+        return Buffer.prototype.indexOf.call(chunk, value, from)
+      }) as typeof chunk.indexOf
+      buffer.push(chunk)
+      expect(buffer.indexOf(LF)).toBe(-1)
+    }
+    expect(looked).toBe(50 * LONG_BLOCK_BYTES)
+  })
+})
+
+describe('ReceiveBuffer.takeTextLine()', () => {
+  test('cuts lines off without their LF or CRLF', () => {
+    const buffer = bufferOf('a\nb\r\n\r\nc\rd\n')
+    const lines = [1, 2, 3, 4, 5].map(() => buffer.takeTextLine('utf8', false))
+    expect(lines).toEqual(['a', 'b', '', 'c\rd', undefined])
+  })
+
+  test('counts what was cut off as read', () => {
+    const buffer = bufferOf('ä\nb\n12')
+    buffer.takeTextLine('utf8', false)
+    expect(buffer.roughSize).toBeGreaterThanOrEqual(4)
+    expect(buffer.size).toBe(4)
+    buffer.takeTextLine('utf8', false)
+    expect(buffer.size).toBe(2)
+  })
+
+  test('leaves lines that are not valid UTF-8 to the caller, and goes on behind them', () => {
+    const buffer = bufferOf(Buffer.from('a\n\xff\nb\n', 'latin1'))
+    expect(buffer.takeTextLine('utf8', false)).toBeUndefined()
+    expect(buffer.takeTextLine('latin1', false)).toBe('a')
+    buffer.take(2)
+    expect(buffer.takeTextLine('utf8', false)).toBeUndefined()
+    buffer.take(2)
+    buffer.push(Buffer.from('c\n'))
+    expect(buffer.takeTextLine('utf8', false)).toBe('c')
+  })
+
+  test('takes U+FFFD that was sent for what it is', () => {
+    expect(bufferOf('\ufffd\n').takeTextLine('utf8', false)).toBe('\ufffd')
+  })
+
+  test('decodes anew when the encoding changes', () => {
+    const buffer = bufferOf('ä\nä\nä\n')
+    expect(buffer.takeTextLine('utf8', false)).toBe('ä')
+    expect(buffer.takeTextLine('latin1', false)).toBe('Ã¤')
+    expect(buffer.takeTextLine('utf8', true)).toBe('ä\n')
+  })
+
+  test('stays linear when bytes are taken between the lines of one block', () => {
+    const decode = Buffer.prototype.toString
+    let decoded = 0
+    const chunk = Buffer.from('4\nbody'.repeat(10_000))
+    chunk.toString = function (this: Buffer, encoding, from = 0, to = chunk.length) {
+      decoded += to - from
+      return decode.call(this, encoding, from, to)
+    }
+    const buffer = new ReceiveBuffer()
+    buffer.push(chunk)
+    for (let i = 0; i < 10_000; i++) {
+      expect(buffer.takeTextLine('utf8', false)).toBe('4')
+      expect(buffer.take(4).toString()).toBe('body')
+    }
+    expect(decoded).toBeLessThan(chunk.length + 10_000 * 256)
+  })
+})
+
+describe('ReceiveBuffer.takeTextLines()', () => {
+  test('cuts off every whole line of the first block', () => {
+    const buffer = bufferOf('a\r\nb\n\nc')
+    expect(buffer.takeTextLines('utf8', 100)).toEqual(['a', 'b', ''])
+    expect(buffer.size).toBe(1)
+    expect(buffer.takeTextLines('utf8', 100)).toBeUndefined()
+  })
+
+  test('goes on where takeTextLine() stopped', () => {
+    const buffer = bufferOf('a\nb\nc\n')
+    buffer.takeTextLine('utf8', false)
+    expect(buffer.takeTextLines('utf8', 100)).toEqual(['b', 'c'])
+  })
+
+  test('leaves lines that may be longer than the limit to the caller', () => {
+    const buffer = bufferOf('abc\n')
+    expect(buffer.takeTextLines('utf8', 3)).toBeUndefined()
+    expect(buffer.size).toBe(4)
+  })
+})
+
+describe('ReceiveBuffer.fits()', () => {
+  test('counts bytes, not characters', () => {
+    const buffer = bufferOf('äöü\n')
+    const line = buffer.takeTextLine('utf8', false) as string
+    expect(buffer.fits(line, 6)).toBe(true)
+    expect(buffer.fits(line, 5)).toBe(false)
+    expect(buffer.fits(line, 2)).toBe(false)
+  })
+})
+
+type Step =
+  | { do: 'take' | 'takeBlock' | 'skip' | 'peek'; count: number }
+  | { do: 'indexOf'; needle: string }
+  | { do: 'line' | 'lines'; encoding: 'utf8' | 'latin1' }
+  | { do: 'push' }
+
+/** Does the steps on a receive buffer and on one flat Buffer; gives what either said, step by step. */
+function play(chunks: Buffer[], steps: readonly Step[]): { seen: unknown[]; expected: unknown[] } {
+  const buffer = new ReceiveBuffer()
+  let flat = Buffer.alloc(0)
+  const seen: unknown[] = []
+  const expected: unknown[] = []
+  const note = (one: unknown, other: unknown): void => {
+    seen.push(one)
+    expected.push(other)
+  }
+  const drop = (length: number): Buffer => {
+    const taken = flat.subarray(0, length)
+    flat = flat.subarray(length)
+    return taken
+  }
+  const noteLine = (encoding: 'utf8' | 'latin1', line: string): void => {
+    const taken = drop(flat.indexOf(LF) + 1)
+    note(line, taken.toString(encoding).replace(/\r?\n$/, ''))
+  }
+  for (const step of steps) {
+    switch (step.do) {
+      case 'push': {
+        const chunk = chunks.shift() ?? Buffer.alloc(0)
+        flat = Buffer.concat([flat, chunk])
+        buffer.push(chunk)
+        break
+      }
+      case 'take':
+        note(buffer.take(step.count), drop(step.count))
+        break
+      case 'takeBlock': {
+        const mayBeEmpty = step.count === 0 || flat.length === 0
+        const block = buffer.takeBlock(step.count)
+        note(block, drop(block.length))
+        note(block.length === 0, mayBeEmpty)
+        break
+      }
+      case 'skip':
+        buffer.skip(step.count)
+        drop(step.count)
+        break
+      case 'peek':
+        note(buffer.peek(step.count), flat.subarray(0, step.count))
+        break
+      case 'indexOf': {
+        const needle = Buffer.from(step.needle)
+        note(buffer.indexOf(needle.length === 1 ? LF : needle), flat.indexOf(needle))
+        break
+      }
+      case 'line': {
+        const line = buffer.takeTextLine(step.encoding, false)
+        if (line !== undefined) noteLine(step.encoding, line)
+        break
+      }
+      case 'lines':
+        for (const line of buffer.takeTextLines(step.encoding, 1e9) ?? []) {
+          noteLine(step.encoding, line)
+        }
+    }
+    note(buffer.roughSize >= flat.length, true)
+    note(buffer.size, flat.length)
+    note(flat.length === 0 ? undefined : buffer.lastByte(), flat.at(-1))
+  }
+  return { seen, expected }
+}
+
+describe('ReceiveBuffer', () => {
+  const count = fc.oneof(fc.integer({ min: 0, max: 12 }), fc.integer({ min: 0, max: 6000 }))
+  const step: fc.Arbitrary<Step> = fc.oneof(
+    fc.record({ do: fc.constantFrom('take', 'takeBlock', 'skip', 'peek'), count }),
+    fc.record({
+      do: fc.constant('indexOf' as const),
+      needle: fc.constantFrom('\n', '\r\n', '\r\n\r\n', 'xx\n', 'é\n\n', 'twelve bytes'),
+    }),
+    fc.record({
+      do: fc.constantFrom('line', 'lines'),
+      encoding: fc.constantFrom('utf8', 'latin1'),
+    }),
+    fc.record({ do: fc.constant('push' as const) }),
+    fc.record({ do: fc.constant('push' as const) }),
+  )
+
+  test('says what one flat Buffer says, for any steps and any cut', () => {
+    fc.assert(
+      fc.property(
+        fc.oneof(awkwardBytes(), longAwkwardBytes()),
+        cuts(),
+        fc.array(step, { maxLength: 60 }),
+        (bytes, sizes, steps) => {
+          const { seen, expected } = play(cut(bytes, sizes), steps)
+          expect(seen).toEqual(expected)
+        },
+      ),
+      { numRuns: 500 },
+    )
+  })
+})
