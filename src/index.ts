@@ -46,6 +46,22 @@ export type { Logger } from './logger.js'
 
 // Framings
 export type { Chunk, FrameSource, Framing } from './protocol/framing.js'
+export {
+  lengthPrefixFraming,
+  type LengthPrefixFramingOptions,
+} from './protocol/length-prefix-framing.js'
+export {
+  lineFraming,
+  type LineBytesFramingOptions,
+  type LineFramingOptions,
+} from './protocol/line-framing.js'
+export { ndjsonFraming, type NdjsonFramingOptions } from './protocol/ndjson-framing.js'
+export { netstringFraming, type NetstringFramingOptions } from './protocol/netstring-framing.js'
+export {
+  separatorFraming,
+  type SeparatorBytesFramingOptions,
+  type SeparatorFramingOptions,
+} from './protocol/separator-framing.js'
 
 // Errors
 export {
