@@ -1,3 +1,5 @@
+import { setMaxListeners } from 'node:events'
+
 /** What every call that waits takes. */
 export interface WaitOptions {
   /** Ends the wait; the call rejects with `signal.reason`. */
@@ -8,9 +10,19 @@ export interface WaitOptions {
 
 const NOTHING = (): void => {}
 
+/**
+ * Signals that were told to take any number of listeners: one for all that a program does is no leak, but Node 20
+ * warns of one at the eleventh call that waits.
+ */
+const unlimited = new WeakSet<AbortSignal>()
+
 /** Calls `listener` once when the signal aborts; the function it gives back stops listening. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined) return NOTHING
+  if (!unlimited.has(signal)) {
+    unlimited.add(signal)
+    setMaxListeners(Infinity, signal)
+  }
   signal.addEventListener('abort', listener, { once: true })
   return () => {
     signal.removeEventListener('abort', listener)

@@ -479,15 +479,11 @@ export class Connection {
     if (!this.#move('gone')) return
     this.#deadlines.stop()
     leaveLinger(this)
-    const isClean = this.#peerHasEnded && this.writer.isSpent
-    if (this.#reason === undefined && !isClean) {
+    const isExplained = this.#reason !== undefined || this.#peerHasEnded
+    if (!this.#hasFired && !(isExplained && this.writer.isSpent)) {
       const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
       this.#setReason({ kind: 'failed' }, error)
       this.#settle(error, false)
-    } else if (!isClean && !this.#hasFired) {
-      const error = new ClosedError('the connection is closed', { cause: this.#error })
-      this.writer.fail(error)
-      this.reader.setError(error)
     }
     // Who was told already why it ended hears the same again.
     if (!this.#hasFired && !this.writer.isClosing) this.writer.finish(closedHere)

@@ -151,11 +151,13 @@ export class Input {
     const mayBeTerminator = size > 0 && !this.isOver && buffer.lastByte() === CR
     if (size - (mayBeTerminator ? 1 : 0) > this.#limit) {
       buffer.clear()
+      const error = this.#overrun(size, false)
       if (!this.isOver) {
         this.isDiscarding = true
         this.#discarded = size
+        if (size > DISCARD_FACTOR * this.#limit) this.#giveUp(error)
       }
-      throw this.#overrun(size, false)
+      throw error
     }
     if (!this.#isEnded()) return undefined
     if (size === 0 || style.partial === 'drop') {
@@ -216,15 +218,20 @@ export class Input {
       return at + 1 < chunk.length ? chunk.subarray(at + 1) : undefined
     }
     if (this.#discarded > DISCARD_FACTOR * this.#limit) {
-      this.isDiscarding = false
       const error = new LimitOverrunError(
         `a line has no end after ${this.#discarded} bytes, ${DISCARD_FACTOR} times the limit of ${this.#limit}`,
         { limit: this.#limit, consumed: this.#discarded, found: false },
       )
-      this.fail(error)
-      this.host?.lineOverran(error, true)
+      this.#giveUp(error)
     }
     return undefined
+  }
+
+  /** More of one line was thrown away than may be: the stream ends with this error. */
+  #giveUp(error: LimitOverrunError): void {
+    this.isDiscarding = false
+    this.fail(error)
+    this.host?.lineOverran(error, true)
   }
 
   /** Up to and with a separator. */

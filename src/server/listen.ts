@@ -25,7 +25,7 @@ export interface ListenOptions {
 }
 
 export const DEFAULT_HOST = '127.0.0.1'
-const DEFAULT_BACKLOG = 511
+export const DEFAULT_BACKLOG = 511
 
 /**
  * Listens, and gives the address that it became.
@@ -57,7 +57,9 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
   const { host = DEFAULT_HOST, port = 0 } = options
   // Node takes an empty host for every interface.
   if (typeof host !== 'string' || host === '') {
-    throw new TypeError(`host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`)
+    throw new TypeError(
+      `host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`,
+    )
   }
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port must be a whole number from 0 to 65535, not ${port}`)

@@ -27,7 +27,7 @@ import { checkReaderOptions } from '../protocol/stream-reader.js'
 import { resolveMarks } from '../protocol/stream-writer.js'
 import { SOCKET_OPTIONS, systemClock, type Clock } from '../protocol/transport.js'
 import { ConnectionSet } from './connection-set.js'
-import { listen, type ListenOptions } from './listen.js'
+import { DEFAULT_BACKLOG, listen, type ListenOptions } from './listen.js'
 
 export interface StopOptions {
   /** How long what was accepted may take to end, flush and linger included. @default 10000 */
@@ -293,11 +293,16 @@ export class Server<Where extends Address = Address> {
     }
   }
 
-  /** Closing the listener at once would reset connections that the kernel has completed and we have not seen. */
+  /**
+   * Closing the listener at once would reset connections that the kernel has completed and we have not seen.
+   * libuv takes one of them each turn, and turns are slow under load: so time alone does not end this before as
+   * many have come as the kernel can have held.
+   */
   async #acceptTheRest(): Promise<void> {
     const latest = this.#clock.now() + ACCEPT_WITHIN_MS
+    const all = this.#accepted + (this.#options.backlog ?? DEFAULT_BACKLOG) + 1
     let quietTurns = 0
-    while (quietTurns < QUIET_TURNS && this.#clock.now() < latest) {
+    while (quietTurns < QUIET_TURNS && (this.#clock.now() < latest || this.#accepted < all)) {
       const before = this.#accepted
       await turnOfTheLoop()
       quietTurns = this.#accepted === before ? quietTurns + 1 : 0

@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { BrokenError, ClosedError, IncompleteReadError } from '../../src/errors.js'
 import { Connection, type CloseInfo } from '../../src/protocol/connection.js'
+import type { Transport } from '../../src/protocol/transport.js'
 import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
 import { memoryTransportPair, type MemoryTransport } from '../../src/testing/memory-transport.js'
 import { eventually } from '../support/eventually.js'
@@ -765,14 +766,45 @@ describe('A connection over a transport that is gone already', () => {
     connection.abort()
     await connection.close()
   })
+})
 
-  test('that was destroyed from outside says so', async () => {
-    const { connection } = await wire('tcp')
+describe.each(WIRE_KINDS)('A transport that is destroyed from outside, over %s', (kind) => {
+  const destroyFromOutside = (connection: Connection): void => {
+    const transport = connection.getExtraInfo('socket') as Transport
+    transport.destroy()
+  }
+
+  test('ends the connection as failed, and says so', async () => {
+    const { connection } = await wire(kind)
     const read = watch(connection.reader.readLine())
-    const socket = connection.getExtraInfo('socket') as { destroy(): void }
-    socket.destroy()
+    destroyFromOutside(connection)
     const info = await connection.closed
     expect(info.reason).toEqual({ kind: 'failed' })
     expect(read.error).toBeInstanceOf(BrokenError)
+    expect(read.error).toBe(info.error)
+    expect(connection.signal.reason).toBe(info.error)
+  })
+
+  test('while close() has still to deliver is a loss that flush() and waitClosed() tell', async () => {
+    const { connection } = await wire(kind)
+    await clog(connection)
+    const flush = watch(connection.writer.flush())
+    void connection.close()
+    destroyFromOutside(connection)
+    const info = await connection.closed
+    expect(info.reason).toEqual({ kind: 'closed-here' })
+    expect(info.error).toBeInstanceOf(BrokenError)
+    expect(flush.error).toBe(info.error)
+    expect(await rejection(connection.writer.waitClosed())).toBe(info.error)
+  })
+
+  test('during the linger changes nothing', async () => {
+    const { connection, peer } = await wire(kind)
+    void connection.close()
+    await receiveAll(peer)
+    destroyFromOutside(connection)
+    const info = await connection.closed
+    expect(info).toMatchObject({ reason: { kind: 'closed-here' } })
+    expect(info.error).toBeUndefined()
   })
 })

@@ -634,6 +634,16 @@ describe('StreamReader, what is settled about reading', () => {
     expect(await rejection(reader.read())).toBe(error)
   })
 
+  test('1: and at once where so much of it has come before it was read', async () => {
+    const reader = fedReader(['x'.repeat(65)], { limit: 4 })
+    const host = attachHost(reader)
+    const error = await rejection(reader.readLine())
+    expect(error).toMatchObject({ limit: 4, consumed: 65, found: false })
+    expect(host.calls).toEqual(['overran', `gave up: ${(error as Error).message}`])
+    feed(reader, '\nnext\n')
+    expect(await rejection(reader.readLine())).toBe(error)
+  })
+
   test('1: the limit counts the bytes before the terminator', async () => {
     const lines = [
       '1234\n',

@@ -71,6 +71,16 @@ describe('StreamWriter.write()', () => {
     expect(transport.sent).toEqual([Buffer.from('c3a4e4e282ac', 'hex')])
   })
 
+  test.each([
+    ['ASCII', 'x'],
+    ['other', 'é€'],
+  ])('writes long text exactly: %s', async (_, unit) => {
+    const { writer, transport } = makeWriter()
+    writer.write(unit.repeat(6_000))
+    await writer.flush()
+    expect(transport.bytes.equals(Buffer.from(unit.repeat(6_000)))).toBe(true)
+  })
+
   test('of nothing writes nothing', async () => {
     const { writer, transport } = makeWriter()
     writer.write('')
@@ -202,7 +212,15 @@ describe('StreamWriter.write()', () => {
       encoding: fc.constant('latin1'),
     }),
     fc.record({
-      data: fc.constantFrom('ÿä', text(3000), text(70_000), '\ud83d', '\ude00', 'é'.repeat(30_000)),
+      data: fc.constantFrom(
+        'ÿä',
+        text(3000),
+        text(70_000),
+        '\ud83d',
+        '\ude00',
+        'é'.repeat(6_000),
+        'é'.repeat(40_000),
+      ),
       encoding: fc.constantFrom('utf8', 'latin1'),
     }),
     fc.record({
@@ -706,6 +724,20 @@ describe('StreamWriter.fail()', () => {
     await writer.drain()
     await writer.flush()
     expect(() => writer.write('x')).toThrow('late')
+  })
+
+  test('a write that calls back because the transport was destroyed is none that was taken', async () => {
+    const { writer, transport } = makeWriter()
+    transport.isHeld = true
+    writer.write('x')
+    const flush = rejection(writer.flush())
+    // Node 20: without an error.
+    transport.destroyed = true
+    transport.take()
+    expect(writer.flushedBytes).toBe(0)
+    const reset = new BrokenError('reset by the peer')
+    writer.fail(reset)
+    expect(await flush).toBe(reset)
   })
 
   test('a write that calls back with an error changes nothing: an event of the transport follows', async () => {

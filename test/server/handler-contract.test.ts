@@ -318,6 +318,21 @@ describe('A handler that throws a fault', () => {
     },
   )
 
+  test('before it gives a promise does the same', async () => {
+    const log = new RecordingLogger()
+    const server = await serve(
+      () => {
+        throw new Error('a bug')
+      },
+      { logger: log },
+    )
+    expect(await wasReset(dial(server.address))).toBe(true)
+    await eventually(() => server.stats.closedBy['handler-failed'] === 1)
+    expect(log.records.map(({ level, message }) => `${level}: ${message}`)).toEqual([
+      expect.stringMatching(/^error: the handler of 127\.0\.0\.1:\d+ failed$/),
+    ])
+  })
+
   test('that is no Error is logged as well', async () => {
     const { info, log } = await play(() => {
       throw 'a string'

@@ -84,6 +84,28 @@ describe('Server.stop()', () => {
     expect(await stopped).toMatchObject({ drained: 20, aborted: 0 })
   })
 
+  test('resets none of 300 clients that wait in the queue of the kernel, though the loop is slow', async () => {
+    const server = await serve(echo)
+    const clients = Array.from({ length: 300 }, () => dial(server.address))
+    const answers = clients.map(async (client, i) => {
+      await send(client, lines(1, i))
+      return await receiveAll(client)
+    })
+    const stopped = new Promise((resolve) => {
+      process.nextTick(() => {
+        const stopping = server.stop()
+        // The first turns of the stop take longer than it goes on accepting by time.
+        const until = performance.now() + 150
+        while (performance.now() < until);
+        resolve(stopping)
+      })
+    })
+    const received = await Promise.all(answers)
+    expect(received.filter(({ end }) => end !== 'end')).toEqual([])
+    for (const client of clients) client.end()
+    expect(await stopped).toMatchObject({ drained: 300, aborted: 0 })
+  })
+
   test('refuses new connections from then on', async () => {
     const server = await serve(echo)
     const port = portOf(server.address)

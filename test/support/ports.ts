@@ -1,6 +1,7 @@
-/** Ports of 127.0.0.1 that a client cannot get a connection to. */
+/** Ports of 127.0.0.1 that do not answer as a server's does. */
 import { once } from 'node:events'
 import net from 'node:net'
+import { loopTurns } from '../../src/testing/fake-clock.js'
 import { runProgram } from './programs.js'
 import { dial } from './wire.js'
 
@@ -14,10 +15,13 @@ export async function closedPort(): Promise<number> {
   return port
 }
 
-/** A port whose queue of connections is full: the next one gets no answer. */
+/** A port whose queue of connections is full: the next one gets no answer. No dial of ours is under way. */
 export async function fullPort(): Promise<number> {
   const port = Number(await runProgram('deaf-listener.mjs').nextLine())
   const fillers = Array.from({ length: 6 }, () => dial({ port }))
   await Promise.any(fillers.map(async (socket) => await once(socket, 'connect')))
+  // Those that fit are through by now: over loopback the kernel needs no time of ours for it.
+  await loopTurns(4)
+  for (const socket of fillers) if (socket.connecting) socket.destroy()
   return port
 }

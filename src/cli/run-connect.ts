@@ -1,0 +1,59 @@
+/** Dials, and runs the session of `standpipe connect` under its deadlines and signals. */
+import { raceAbort } from '../concurrency/abort.js'
+import { TimeoutError } from '../errors.js'
+import { openConnection } from '../client/open-connection.js'
+import { describeAddress, type Address } from '../protocol/connection.js'
+import { EXIT, type ExitCode } from './exit-codes.js'
+import { Interruption, onStopSignal } from './interruption.js'
+import { killableLookUp } from './killable-look-up.js'
+import { runPipeSession } from './pipe-session.js'
+import { openStdout } from './stdio.js'
+
+/** The flags of `standpipe connect`; times in milliseconds, Infinity for no bound. */
+export interface ConnectFlags {
+  /** For connecting, the look-up of the name included. */
+  connectTimeout: number
+  /** Without a byte either way. */
+  idleTimeout: number
+  /** For everything. */
+  timeout: number
+}
+
+/**
+ * @throws the errors of openConnection and of the session, for messages.ts to explain
+ * @throws Interruption on SIGINT or SIGTERM
+ */
+export async function runConnect(address: Address, flags: ConnectFlags): Promise<ExitCode> {
+  const ends = new AbortController()
+  onStopSignal((signal) => {
+    ends.abort(new Interruption(signal))
+  })
+  if (flags.timeout !== Infinity) {
+    const message = `connect ${describeAddress(address)}: not done within ${flags.timeout} ms`
+    const error = new TimeoutError(message, 'call', flags.timeout)
+    setTimeout(() => {
+      ends.abort(error)
+    }, flags.timeout)
+  }
+  const connection = await openConnection({
+    ...address,
+    signal: ends.signal,
+    lookup: killableLookUp,
+    logger: false,
+    deadlines: {
+      connectMs: flags.connectTimeout,
+      firstByteMs: flags.idleTimeout,
+      idleMs: flags.idleTimeout,
+    },
+  })
+  const session = runPipeSession(connection, process.stdin, openStdout(), {
+    idleTimeoutMs: flags.idleTimeout,
+  })
+  try {
+    await raceAbort(session, ends.signal)
+    return EXIT.done
+  } finally {
+    // Does nothing after a clean end; otherwise the peer should know that something was lost.
+    connection.abort()
+  }
+}

@@ -1,0 +1,83 @@
+/** The echo over TCP gives back the bytes that came, whatever they are and however they were cut. */
+import * as fc from 'fast-check'
+import { expect, test } from 'vitest'
+import { lineEcho } from '../../src/server/line-echo.js'
+import type { Server } from '../../src/server/start-server.js'
+import { awkwardBytes, cut, cuts, everyCut } from '../support/bytes.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { serve } from '../support/serve.js'
+import { dial, receiveAll, sendApart } from '../support/wire.js'
+
+guardAgainstLeaks()
+
+const PREFIX = 'Antwort für Sie: '
+
+/** What the echo must answer, worked out without it: each line with its own terminator, the last one with none. */
+function expectedEcho(input: Buffer): Buffer {
+  const parts: Buffer[] = []
+  let start = 0
+  while (start < input.length) {
+    const at = input.indexOf(0x0a, start)
+    const end = at < 0 ? input.length : at + 1
+    parts.push(Buffer.from(PREFIX), input.subarray(start, end))
+    start = end
+  }
+  return Buffer.concat(parts)
+}
+
+async function echoOf(server: Server, chunks: readonly Buffer[]): Promise<Buffer> {
+  const client = dial(server.address)
+  const received = receiveAll(client)
+  await sendApart(client, chunks)
+  client.end()
+  const { bytes, end } = await received
+  expect(end).toBe('end')
+  return bytes
+}
+
+test('lineEcho() is byte-exact for NUL, lone CR, CRLF, invalid UTF-8 and a tail without end, for every cut', async () => {
+  const server = await serve(lineEcho({ prefix: PREFIX }))
+  const input = Buffer.concat([
+    Buffer.from('a\0b\n\r\n\r\rc\r\n\n€😀\r\n'),
+    Buffer.from([0xff, 0xc3, 0x0a, 0xed, 0xa0, 0x80, 0x0d, 0x0a, 0xf0, 0x9f]),
+    Buffer.from('tail\r'),
+  ])
+  const expected = expectedEcho(input).toString('hex')
+  for (const chunks of everyCut(input)) {
+    expect((await echoOf(server, chunks)).toString('hex')).toBe(expected)
+  }
+})
+
+test('lineEcho() is byte-exact for any bytes and any cut', async () => {
+  const server = await serve(lineEcho({ prefix: PREFIX }))
+  const anyBytes = fc.uint8Array({ maxLength: 60 }).map((bytes) => Buffer.from(bytes))
+  await fc.assert(
+    fc.asyncProperty(fc.oneof(awkwardBytes(), anyBytes), cuts(), async (input, sizes) => {
+      const echo = await echoOf(server, cut(input, sizes))
+      expect(echo.toString('hex')).toBe(expectedEcho(input).toString('hex'))
+    }),
+    { numRuns: 150 },
+  )
+})
+
+test('lineEcho() is byte-exact for megabytes of random bytes with seeds', async () => {
+  const server = await serve(lineEcho({ prefix: PREFIX }))
+  for (const seed of [1, 2, 3]) {
+    const input = randomBytes(seed, 2 * 1024 * 1024)
+    const echo = await echoOf(server, [input])
+    expect(echo.equals(expectedEcho(input))).toBe(true)
+  }
+})
+
+/** A small generator (mulberry32), so that a failure can be had again. */
+function randomBytes(seed: number, length: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let state = seed
+  for (let i = 0; i < length; i++) {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
+    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
+    bytes[i] = (mixed ^ (mixed >>> 14)) & 0xff
+  }
+  return bytes
+}

@@ -1,0 +1,163 @@
+/** Peers that would make us keep more than we may: the memory is that of a process of its own, which runs the build. */
+import { existsSync } from 'node:fs'
+import type net from 'node:net'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { describe, expect, test } from 'vitest'
+import type { ServerOptions } from '../../src/server/start-server.js'
+import { eventually } from '../support/eventually.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { runProgram } from '../support/programs.js'
+import { dial, receiveAll } from '../support/wire.js'
+
+guardAgainstLeaks()
+
+const KIB = 1024
+const MIB = 1024 * KIB
+const GIB = 1024 * MIB
+
+interface Status {
+  readonly rss: number
+  readonly connections: readonly {
+    readonly id: number
+    readonly state: string
+    readonly bytesRead: number
+    readonly stored: number
+    readonly buffered: number
+  }[]
+  readonly closedBy: Readonly<Record<string, number>>
+  /** The most that was seen in any reader and in any writer. */
+  readonly mostStored: number
+  readonly mostBuffered: number
+}
+
+interface EchoProcess {
+  readonly port: number
+  readonly status: () => Promise<Status>
+}
+
+async function startEcho(options: ServerOptions = {}): Promise<EchoProcess> {
+  const built = fileURLToPath(new URL('../../dist/index.js', import.meta.url))
+  if (!existsSync(built)) throw new Error('there is no build: run `npm run build` first')
+  const program = runProgram('echo-server.mjs', [JSON.stringify(options)])
+  const { port } = JSON.parse(await program.nextLine()) as { port: number }
+  return {
+    port,
+    async status() {
+      program.child.stdin.write('status\n')
+      return JSON.parse(await program.nextLine()) as Status
+    },
+  }
+}
+
+/** Sends blocks of lines and takes the replies, until so many bytes have come back. */
+async function exchange(port: number, block: Buffer, bytes: number): Promise<void> {
+  const client = dial({ port })
+  let received = 0
+  const whole = new Promise<void>((resolve) => {
+    client.on('data', (chunk: Buffer) => {
+      received += chunk.length
+      if (received >= bytes) resolve()
+    })
+  })
+  client.resume()
+  for (let sent = 0; sent < bytes; sent += block.length) await written(client, block)
+  await whole
+  client.destroy()
+}
+
+async function written(socket: net.Socket, block: Buffer): Promise<void> {
+  await new Promise<void>((resolve) => socket.write(block, () => resolve()))
+}
+
+/** Offers so many bytes, block by block; stops when the socket is gone. Gives how many the kernel took so far. */
+function offer(socket: net.Socket, block: Buffer, bytes: number): { taken: number } {
+  const offered = { taken: 0 }
+  const pump = async (): Promise<void> => {
+    while (offered.taken < bytes && !socket.destroyed) {
+      await written(socket, block)
+      offered.taken += block.length
+    }
+  }
+  void pump()
+  return offered
+}
+
+describe('A client that stops reading', () => {
+  test.each([
+    ['lines of 1 KiB', `${'x'.repeat(KIB - 1)}\n`],
+    ['the shortest lines', 'x\n'],
+  ])(
+    'while 1 GiB of %s is offered: the intake stops by itself, memory stays, another is served',
+    async (_what, line) => {
+      const maxBufferedBytes = 256 * KIB
+      const block = Buffer.from(line.repeat((64 * KIB) / line.length))
+      const { port, status } = await startEcho({ maxBufferedBytes })
+      await exchange(port, block, 32 * MIB)
+      const warm = await status()
+
+      const stuck = dial({ port })
+      await once(stuck, 'connect')
+      const offered = offer(stuck, block, GIB)
+
+      // The intake has stopped when a whole exchange of another client brings it nothing.
+      let before = -1
+      const now = await eventually(
+        async () => {
+          await exchange(port, block, MIB)
+          const current = await status()
+          const bytesRead = current.connections.find(({ buffered }) => buffered > 0)?.bytesRead ?? 0
+          const isStill = bytesRead === before && bytesRead > 0
+          before = bytesRead
+          return isStill && current
+        },
+        { timeoutMs: 15_000, what: 'the intake stops' },
+      )
+      await exchange(port, block, 8 * MIB)
+      const end = await status()
+
+      // One write of the echo: a block as it was received.
+      expect(end.mostBuffered).toBeLessThanOrEqual(maxBufferedBytes + 64 * KIB)
+      expect(end.mostStored).toBeLessThanOrEqual(2 * 64 * KIB + 64 * KIB)
+      expect((now as Status).rss - warm.rss).toBeLessThan(32 * MIB)
+      expect(end.rss - warm.rss).toBeLessThan(32 * MIB)
+      expect(offered.taken).toBeLessThan(64 * MIB)
+      expect(end.connections.find(({ buffered }) => buffered > 0)?.bytesRead).toBe(before)
+      stuck.destroy()
+      await eventually(async () => (await status()).connections.length === 0)
+    },
+    40_000,
+  )
+})
+
+describe('A line without end', () => {
+  test('of 1 GiB is never stored beyond the limit and one block, and its connection is closed', async () => {
+    const limit = 64 * KIB
+    const { port, status } = await startEcho({ limit })
+
+    const sendEndlessLine = async (bytes: number): Promise<void> => {
+      const client = dial({ port })
+      await once(client, 'connect')
+      const received = receiveAll(client)
+      const offered = offer(client, Buffer.alloc(MIB, 'x'), bytes)
+      expect(await received).toEqual({ end: 'end', bytes: Buffer.alloc(0) })
+      // The client goes on regardless; what it sends is thrown away until the linger is over or it is through.
+      await eventually(() => client.destroyed || offered.taken >= bytes, { timeoutMs: 15_000 })
+      client.destroy()
+      await eventually(async () => (await status()).connections.length === 0)
+    }
+    await sendEndlessLine(256 * MIB)
+    let before = await status()
+    let growth = Infinity
+    // What was stored would show every time; what the allocator holds on to comes and goes.
+    for (let round = 0; round < 4 && growth >= 8 * MIB; round++) {
+      await sendEndlessLine(GIB)
+      const after = await status()
+      expect(after.closedBy).toEqual({ failed: round + 2 })
+      expect(after.mostStored).toBeLessThanOrEqual(limit + 64 * KIB)
+      growth = after.rss - before.rss
+      before = after
+    }
+    expect(growth).toBeLessThan(8 * MIB)
+  }, 40_000)
+})

@@ -1,0 +1,107 @@
+/** A conversation in which the nth operation of the transports fails, for every n and many errors: all comes to an end. */
+import { describe, expect, test } from 'vitest'
+import { StandpipeError } from '../../src/errors.js'
+import type { Connection } from '../../src/protocol/connection.js'
+import { runHandler } from '../../src/protocol/handler.js'
+import { lineEcho } from '../../src/server/line-echo.js'
+import { loopTurns } from '../../src/testing/fake-clock.js'
+import { connectionPair, type MemoryOperation } from '../../src/testing/index.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { watch } from '../support/settled.js'
+
+guardAgainstLeaks()
+
+const LINES = ['one', 'a longer line '.repeat(20), 'three', '']
+
+/** Speaks line by line, half-closes, and reads what still comes. */
+async function speak({ reader, writer }: Connection, answers: string[]): Promise<void> {
+  for (const line of LINES) {
+    writer.write(`${line}\n`)
+    await writer.drain()
+    const answer = await reader.readLine()
+    if (answer === null) return
+    answers.push(answer)
+  }
+  writer.write('last words\n')
+  await writer.flush()
+  writer.writeEof()
+  for await (const line of reader.lines()) answers.push(line)
+}
+
+interface Played {
+  /** Whether there was an operation of that number. */
+  readonly failed: MemoryOperation | undefined
+  readonly answers: readonly string[]
+  /** What the client's program came to. */
+  readonly outcome: unknown
+  readonly states: readonly string[]
+  readonly handlerSettled: boolean
+  readonly pendingTimers: number
+}
+
+async function play(nth: number, code: string): Promise<Played> {
+  let failed: MemoryOperation | undefined
+  const { client, server, clock } = connectionPair({
+    both: { logger: false },
+    // Little room, so that there are many operations.
+    transport: {
+      bufferBytes: 100,
+      intercept: (operation) => {
+        if (operation.nth !== nth) return undefined
+        failed = operation
+        return code
+      },
+    },
+  })
+  let handlerSettled = false
+  runHandler(server, lineEcho({ prefix: '' }), () => {
+    handlerSettled = true
+  })
+  const answers: string[] = []
+  const program = watch(speak(client, answers).finally(() => void client.close()))
+  const closings = [watch(client.closed), watch(server.closed), watch(client.writer.waitClosed())]
+  // Turns enough for the whole conversation; then more time than a linger takes, and less than any other deadline.
+  await loopTurns(300)
+  await clock.advance(15_000)
+  const outcome = program.state === 'pending' ? 'pending' : program.error
+  expect(closings.map(({ state }) => state)).not.toContain('pending')
+  return {
+    failed,
+    answers,
+    outcome,
+    states: [client.state, server.state],
+    handlerSettled,
+    pendingTimers: clock.pendingTimers,
+  }
+}
+
+describe.each(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO'])('%s', (code) => {
+  test('in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer', async () => {
+    const expected = [...LINES, 'last words']
+    let operations = 0
+    for (;;) {
+      const played = await play(operations + 1, code)
+      expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
+        states: ['closed', 'closed'],
+        handlerSettled: true,
+        pendingTimers: 0,
+      })
+      const { answers, outcome } = played
+      expect(answers).toEqual(expected.slice(0, answers.length))
+      expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
+      if (played.failed === undefined) break
+      operations++
+    }
+    // Without a failure the conversation is whole.
+    expect(operations).toBeGreaterThan(20)
+  })
+})
+
+test('Without a failure the same conversation is whole', async () => {
+  const { failed, answers, outcome } = await play(Infinity, '')
+  expect({ failed, answers, outcome }).toEqual({
+    failed: undefined,
+    answers: [...LINES, 'last words'],
+    outcome: undefined,
+  })
+})
