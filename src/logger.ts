@@ -7,7 +7,7 @@ export interface Logger {
 }
 
 /** Prints faults on stderr and nothing else: what a library does that was given no logger. */
-export const stderrLogger: Logger = {
+const stderrLogger: Logger = {
   debug: ignore,
   info: ignore,
   warn: print,
@@ -15,7 +15,7 @@ export const stderrLogger: Logger = {
 }
 
 /** Prints nothing. */
-export const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
+const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error: ignore }
 
 /** The logger that an option stands for: `false` is silence, nothing is faults on stderr. */
 export function resolveLogger(option: Logger | false | undefined): Logger {

@@ -24,7 +24,7 @@ const OUTCOMES: ReadonlySet<ErrorCode> = new Set<ErrorCode>([
 ])
 
 /** Whether an error that a handler threw tells of the peer or of the connection's end, and not of a fault in the handler. */
-export function isOutcome(error: unknown, connection: Connection): boolean {
+function isOutcome(error: unknown, connection: Connection): boolean {
   if (error instanceof StandpipeError && OUTCOMES.has(error.code)) return true
   const { signal, draining } = connection
   return (

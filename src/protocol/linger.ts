@@ -7,7 +7,7 @@
  */
 
 /** How many may linger at once; beyond that the oldest is ended. */
-export const MAX_LINGERING = 256
+const MAX_LINGERING = 256
 
 /** Something that lingers. */
 export interface Lingerer {
