@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -29,7 +29,7 @@ afterAll(async () => {
 
 /** What a program in that folder prints. */
 async function play(name: string, source: string): Promise<string> {
-  const file = path.join(folder, name)
+  const file = path.resolve(folder, name)
   await writeFile(file, source)
   return (await run(process.execPath, ['--no-warnings', file], { cwd: folder })).stdout
 }
@@ -69,7 +69,9 @@ test('each class exists once over all entries', async () => {
 })
 
 test('the library entries load nothing but node: modules', async () => {
-  const bare = path.join(folder, 'bare')
+  // Not below the other folder, where the dependencies of the command would be found.
+  const bare = await mkdtemp(path.join(tmpdir(), 'standpipe-bare-'))
+  onTestFinished(() => rm(bare, { recursive: true, force: true }))
   await cp(path.join(folder, 'node_modules/standpipe'), path.join(bare, 'node_modules/standpipe'), {
     recursive: true,
   })
@@ -78,7 +80,7 @@ test('the library entries load nothing but node: modules', async () => {
     console.log(entries.every((entry) => Object.keys(entry).length > 0))
   `
   await writeFile(path.join(bare, 'package.json'), '{ "private": true }')
-  expect(await play('bare/entries.mjs', source)).toBe('true\n')
+  expect(await play(path.join(bare, 'entries.mjs'), source)).toBe('true\n')
 })
 
 test('the types are those of a strict program, without skipLibCheck', async () => {
