@@ -179,15 +179,18 @@ export class Input {
 
   /** Every line that is at hand, up to one that is an error: that line is left for the next read. */
   lineBatch(style: LineStyle): Line[] | null | undefined {
-    if (!this.#isPastCut && style.encoding !== 'buffer' && !style.keepTerminator) {
-      const lines = this.#buffer.takeTextLines(style.encoding, this.#limit)
-      if (lines !== undefined) return lines
-    }
+    const decoded = this.#decodedLines(style)
+    if (decoded !== undefined) return decoded
     const first = this.line(style)
     if (first === undefined || first === null) return first
-    const lines = [first]
+    const lines = [first, ...(this.#decodedLines(style) ?? [])]
     while (this.#nextLineIsGood(style)) lines.push(this.line(style) as Line)
     return lines
+  }
+
+  #decodedLines({ encoding, keepTerminator }: LineStyle): Line[] | undefined {
+    if (this.#isPastCut || encoding === 'buffer') return undefined
+    return this.#buffer.takeTextLines(encoding, keepTerminator, this.#limit)
   }
 
   /** Whether a line is at hand that `line` gives without an error. */

@@ -255,12 +255,21 @@ export class ReceiveBuffer {
     return line
   }
 
-  /** The same for every whole line of the first block at once. Undefined also when one is longer than `limit` bytes may be. */
-  takeTextLines(encoding: TextEncoding, limit: number): string[] | undefined {
+  /**
+   * The same for every whole line of the first block at once, up to one that is longer than `limit` bytes, its
+   * terminator not counted. Undefined also when the first one is.
+   */
+  takeTextLines(
+    encoding: TextEncoding,
+    keepTerminator: boolean,
+    limit: number,
+  ): string[] | undefined {
     if (this.#text === '' || this.#textEncoding !== encoding) {
       if (!this.#decodeLines(encoding)) return undefined
     }
-    if (this.#textBytes > limit) return undefined
+    if (keepTerminator || this.#textBytes > limit) {
+      return this.#takeFittingLines(keepTerminator, limit)
+    }
     const lines = this.#text.slice(this.#textAt, -1).split('\n')
     if (this.#text.includes('\r', this.#textAt)) {
       for (const [i, line] of lines.entries()) {
@@ -269,6 +278,25 @@ export class ReceiveBuffer {
     }
     this.#textAt = this.#text.length
     this.#settleText()
+    return lines
+  }
+
+  #takeFittingLines(keepTerminator: boolean, limit: number): string[] | undefined {
+    const text = this.#text
+    const allFit = this.#textBytes <= limit
+    const lines: string[] = []
+    let at = this.#textAt
+    while (at < text.length) {
+      const lf = text.indexOf('\n', at)
+      const end = lf > at && text.charCodeAt(lf - 1) === CR ? lf - 1 : lf
+      const line = keepTerminator ? text.slice(at, lf + 1) : text.slice(at, end)
+      if (!allFit && !this.fits(keepTerminator ? text.slice(at, end) : line, limit)) break
+      lines.push(line)
+      at = lf + 1
+    }
+    if (lines.length === 0) return undefined
+    this.#textAt = at
+    if (at === text.length) this.#settleText()
     return lines
   }
 

@@ -8,7 +8,18 @@ import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { watch } from '../support/settled.js'
-import { receiveAll, send, wasReset, wire, WIRE_KINDS, type WireKind } from '../support/wire.js'
+import {
+  clog,
+  CLOG_BYTES,
+  hasRead,
+  receiveAll,
+  send,
+  standsStill,
+  wasReset,
+  wire,
+  WIRE_KINDS,
+  type WireKind,
+} from '../support/wire.js'
 
 guardAgainstLeaks()
 
@@ -23,20 +34,6 @@ interface Timed {
 async function wireTimed(kind: WireKind, deadlines: DeadlineOptions): Promise<Timed> {
   const clock = new FakeClock()
   return { ...(await wire(kind, { clock, deadlines })), clock }
-}
-
-async function hasRead(connection: Connection, bytes: number): Promise<void> {
-  await eventually(() => connection.bytesRead >= bytes, { what: `${bytes} bytes have arrived` })
-}
-
-/** Resolves when the kernel has taken what it takes of a peer that reads nothing. */
-async function stands(connection: Connection): Promise<void> {
-  let before = -1
-  await eventually(() => {
-    const isStill = connection.bytesWritten === before
-    before = connection.bytesWritten
-    return isStill
-  })
 }
 
 /** The connection lives until just before `ms`, and then ends with this phase. */
@@ -153,8 +150,7 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
   test('write stall: a peer that reads nothing; whoever waits is rejected, the peer is reset', async () => {
     const timed = await wireTimed(kind, { writeStallMs: 60_000 })
     const { connection, peer } = timed
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    await stands(connection)
+    await clog(connection)
     const waiting = [watch(connection.writer.drain()), watch(connection.writer.flush())]
     await endsAfter(timed, 60_000, 'write')
     for (const { error } of waiting) expect(error).toMatchObject({ phase: 'write' })
@@ -166,14 +162,14 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
     const timed = await wireTimed(kind, { writeStallMs: 1000 })
     const { connection, peer, clock } = timed
     connection.writer.write(Buffer.alloc(32 * MIB))
-    await stands(connection)
+    await standsStill(connection)
     for (let round = 0; round < 3; round++) {
       await clock.advance(900)
       const before = connection.bytesWritten
       peer.resume()
       await eventually(() => connection.bytesWritten > before)
       peer.pause()
-      await stands(connection)
+      await standsStill(connection)
       expect(connection.state).toBe('open')
     }
     expect(connection.writer.bufferedBytes).toBeGreaterThan(0)
@@ -182,8 +178,7 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
 
   test('write stall: also while close() waits for its bytes to leave', async () => {
     const { connection, clock } = await wireTimed(kind, { writeStallMs: 60_000 })
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    await stands(connection)
+    await clog(connection)
     const closing = watch(connection.close())
     await clock.advance(59_999)
     expect(closing.state).toBe('pending')
@@ -211,8 +206,7 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
 
   test('a drain() with timeoutMs: ends the call alone, and what was written stays', async () => {
     const { connection, peer, clock } = await wireTimed(kind, {})
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    await stands(connection)
+    await clog(connection)
     const drain = watch(connection.writer.drain({ timeoutMs: 250 }))
     const other = watch(connection.writer.drain({ timeoutMs: 500 }))
     await clock.advance(250)
@@ -222,15 +216,14 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
     await other.promise
     peer.end()
     void connection.close()
-    expect((await received).bytes.length).toBe(16 * MIB)
+    expect((await received).bytes.length).toBe(CLOG_BYTES)
   })
 
   test('a client has none unless it asks', async () => {
     const clock = new FakeClock()
     const { connection } = await wire(kind, { clock, role: 'outbound' })
     void connection.reader.readLine()
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    await stands(connection)
+    await clog(connection)
     await clock.advance(24 * 3_600_000)
     expect(connection.state).toBe('open')
     expect(clock.pendingTimers).toBe(0)
@@ -239,8 +232,7 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
 
 test('A deadline over output that has not left resets, so that the peer does not take a part for the whole', async () => {
   const timed = await wireTimed('tcp', { idleMs: 1000, firstByteMs: 1000, writeStallMs: 60_000 })
-  timed.connection.writer.write(Buffer.alloc(16 * MIB))
-  await stands(timed.connection)
+  await clog(timed.connection)
   const read = watch(timed.connection.reader.readLine())
   await endsAfter(timed, 1000, 'first-byte')
   expect(read.state).toBe('rejected')
@@ -254,8 +246,7 @@ test('A connection keeps one timer at most, whatever it waits for', async () => 
     messageMs: 10_000,
     writeStallMs: 10_000,
   })
-  connection.writer.write(Buffer.alloc(16 * MIB))
-  await stands(connection)
+  await clog(connection)
   void connection.writer.drain({ timeoutMs: 5000 })
   void connection.writer.flush({ timeoutMs: 6000 })
   const read = watch(connection.reader.readLine({ timeoutMs: 7000 }))

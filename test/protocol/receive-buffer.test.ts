@@ -229,21 +229,31 @@ describe('ReceiveBuffer.takeTextLine()', () => {
 describe('ReceiveBuffer.takeTextLines()', () => {
   test('cuts off every whole line of the first block', () => {
     const buffer = bufferOf('a\r\nb\n\nc')
-    expect(buffer.takeTextLines('utf8', 100)).toEqual(['a', 'b', ''])
+    expect(buffer.takeTextLines('utf8', false, 100)).toEqual(['a', 'b', ''])
     expect(buffer.size).toBe(1)
-    expect(buffer.takeTextLines('utf8', 100)).toBeUndefined()
+    expect(buffer.takeTextLines('utf8', false, 100)).toBeUndefined()
   })
 
   test('goes on where takeTextLine() stopped', () => {
     const buffer = bufferOf('a\nb\nc\n')
     buffer.takeTextLine('utf8', false)
-    expect(buffer.takeTextLines('utf8', 100)).toEqual(['b', 'c'])
+    expect(buffer.takeTextLines('utf8', false, 100)).toEqual(['b', 'c'])
   })
 
-  test('leaves lines that may be longer than the limit to the caller', () => {
-    const buffer = bufferOf('abc\n')
-    expect(buffer.takeTextLines('utf8', 3)).toBeUndefined()
-    expect(buffer.size).toBe(4)
+  test('stops before a line that is longer than the limit', () => {
+    for (const keepTerminator of [false, true]) {
+      const buffer = bufferOf('ab\näb\r\nabcd\nab\n')
+      const lines = buffer.takeTextLines('utf8', keepTerminator, 3)
+      expect(lines).toEqual(keepTerminator ? ['ab\n', 'äb\r\n'] : ['ab', 'äb'])
+      expect(buffer.takeTextLines('utf8', keepTerminator, 3)).toBeUndefined()
+      expect(buffer.size).toBe(8)
+    }
+  })
+
+  test('leaves the terminators on the lines when asked to', () => {
+    const buffer = bufferOf('a\n\r\nb\r\nc')
+    expect(buffer.takeTextLines('latin1', true, 100)).toEqual(['a\n', '\r\n', 'b\r\n'])
+    expect(buffer.size).toBe(1)
   })
 })
 
@@ -326,7 +336,7 @@ function play(chunks: Buffer[], steps: readonly Step[]): { seen: unknown[]; expe
         break
       }
       case 'lines':
-        for (const line of buffer.takeTextLines(step.encoding, 1e9) ?? []) {
+        for (const line of buffer.takeTextLines(step.encoding, false, 1e9) ?? []) {
           noteLine(step.encoding, line)
         }
     }

@@ -9,6 +9,7 @@ import { Connection, type ConnectionOptions } from '../../src/protocol/connectio
 import { SOCKET_OPTIONS, type Transport } from '../../src/protocol/transport.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { memoryTransportPair } from '../../src/testing/memory-transport.js'
+import { eventually } from './eventually.js'
 
 export type WireKind = 'tcp' | 'unix' | 'memory'
 
@@ -147,6 +148,31 @@ export async function sendApart(peer: Transport, pieces: readonly Uint8Array[]):
     await send(peer, piece)
     await loopTurns(2)
   }
+}
+
+/** Resolves when the connection has received so many bytes in all. */
+export async function hasRead(connection: Connection, bytes: number): Promise<void> {
+  await eventually(() => connection.bytesRead >= bytes, { what: `${bytes} bytes have arrived` })
+}
+
+/** Writes until every buffer between is full, with a peer that reads nothing. */
+export async function clog(connection: Connection, bytes = CLOG_BYTES): Promise<void> {
+  connection.writer.write(Buffer.alloc(bytes))
+  await standsStill(connection)
+  if (connection.writer.bufferedBytes === 0) throw new Error(`${bytes} bytes found room on the way`)
+}
+
+/** More than the kernel's buffers of a loopback connection hold. */
+export const CLOG_BYTES = 16 * 1024 * 1024
+
+/** Resolves when the kernel takes no more of what is written. */
+export async function standsStill(connection: Connection): Promise<void> {
+  let before = -1
+  await eventually(() => {
+    const isStill = connection.bytesWritten === before
+    before = connection.bytesWritten
+    return isStill
+  })
 }
 
 function ignore(): void {}
