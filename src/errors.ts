@@ -208,10 +208,14 @@ export class SlowConsumerError extends StandpipeError {
   /** The cap, in bytes. */
   readonly maxBufferedBytes: number
 
-  constructor(bufferedBytes: number, maxBufferedBytes: number) {
+  constructor(
+    bufferedBytes: number,
+    maxBufferedBytes: number,
+    advice = 'await drain() between writes',
+  ) {
     super(
       'ERR_STANDPIPE_SLOW_CONSUMER',
-      `the peer does not keep up: ${bufferedBytes} bytes are waiting, the cap is ${maxBufferedBytes}; await drain() between writes`,
+      `the peer does not keep up: ${bufferedBytes} bytes are waiting, the cap is ${maxBufferedBytes}; ${advice}`,
     )
     this.bufferedBytes = bufferedBytes
     this.maxBufferedBytes = maxBufferedBytes

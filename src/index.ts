@@ -14,6 +14,11 @@ export type {
 } from './server/start-server.js'
 export { lineEcho, type LineEchoOptions } from './server/line-echo.js'
 export { openConnection, type OpenConnectionOptions } from './client/open-connection.js'
+export {
+  LineClient,
+  type LineClientOptions,
+  type OpenLineClientOptions,
+} from './client/line-client.js'
 export type { Handler } from './protocol/handler.js'
 
 // Streams
