@@ -160,8 +160,12 @@ export class ReceiveBuffer {
 
   /** Drops the first `count` bytes. */
   skip(count: number): void {
-    if (this.#text !== '' && this.#skipInText(count)) return
-    this.#dropText()
+    if (this.#text !== '') {
+      if (this.#skipInText(count)) return
+      // What is skipped with the last of it was not decoded in vain.
+      if (count >= this.#textBytes) this.#forgetText()
+      else this.#dropText()
+    }
     let rest = Math.min(count, this.#size)
     this.#size -= rest
     this.#searched = Math.max(0, this.#searched - rest)
@@ -194,7 +198,7 @@ export class ReceiveBuffer {
     this.#textBytes -= count
     this.#size -= count
     this.#offset += count
-    this.#searched = 0
+    this.#searched = Math.max(0, this.#searched - count)
     this.#undecodable = Math.max(0, this.#undecodable - count)
     return true
   }
@@ -365,7 +369,7 @@ export class ReceiveBuffer {
     this.#textBytes -= bytes
     this.#size -= bytes
     this.#offset += bytes
-    this.#searched = 0
+    this.#searched = Math.max(0, this.#searched - bytes)
     this.#undecodable = Math.max(0, this.#undecodable - bytes)
     if (whole) {
       this.#ahead *= 2
