@@ -99,6 +99,7 @@ async function listenOn(
 async function pathOfUnixSocket(fd: number): Promise<string> {
   try {
     const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/self/fd/${fd}`))?.[1]
+    if (inode === undefined) return ''
     const table = (await readFile('/proc/net/unix', 'utf8')).split('\n')
     const row = table
       .map((line) => line.split(' ').filter(Boolean))

@@ -3,15 +3,18 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import type { Connection } from '../../src/protocol/connection.js'
+import { silentLogger } from '../../src/logger.js'
+import { Connection } from '../../src/protocol/connection.js'
 import {
   Admission,
   defaultCap,
   normalizeAddress,
   type AdmissionOptions,
 } from '../../src/server/admission.js'
+import { ConnectionSet } from '../../src/server/connection-set.js'
 import { countDescriptors, parseLimits } from '../../src/server/descriptors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
+import { Refusals } from '../../src/server/refusals.js'
 import { startServer, type Server, type ServerOptions } from '../../src/server/start-server.js'
 import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
@@ -197,6 +200,48 @@ describe('normalizeAddress()', () => {
     ['10.0.0.1', '10.0.0.1'],
   ])('makes of %s %s', (host, normal) => {
     expect(normalizeAddress(host)).toBe(normal)
+  })
+})
+
+describe('A socket that is gone when it is looked at', () => {
+  function goneSocket(): net.Socket {
+    const socket = new net.Socket()
+    socket.destroy()
+    return socket
+  }
+
+  test('is counted as refused, and sent nothing', async () => {
+    const words: string[] = []
+    const ended: string[] = []
+    const refuse = (reason: string): string => {
+      words.push(reason)
+      return reason
+    }
+    const refusals = new Refusals(refuse, 1, silentLogger, {
+      role: 'inbound',
+      onClosed: (_connection, { reason }) => ended.push(reason.kind),
+    })
+    refusals.refuse(goneSocket(), 'denied')
+    await refusals.idle()
+    refusals.close()
+    expect(refusals.counts).toEqual({ denied: 1 })
+    expect(words).toEqual([])
+    expect(ended).toHaveLength(1)
+  })
+
+  test('is none of the open connections, with a handler or without', async () => {
+    const set = new ConnectionSet()
+    const make = (): Connection =>
+      new Connection(goneSocket(), {
+        role: 'inbound',
+        logger: false,
+        onClosed: (connection) => set.closed(connection),
+      })
+    set.keep(make())
+    set.serve(make(), () => {})
+    await set.idle({ handlers: true })
+    expect(set.connections.size).toBe(0)
+    expect(set.stragglers()).toEqual([])
   })
 })
 

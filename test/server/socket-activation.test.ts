@@ -1,11 +1,14 @@
 /** Listening on a socket that was handed down. */
+import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { open } from 'node:fs/promises'
+import net from 'node:net'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { describe, expect, onTestFinished, test } from 'vitest'
 import { ListenError } from '../../src/errors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
+import { listen } from '../../src/server/listen.js'
 import { activatedSockets } from '../../src/server/socket-activation.js'
 import { startServer, type ServerOptions } from '../../src/server/start-server.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
@@ -98,6 +101,36 @@ describe('startServer({ fd })', () => {
       expect(existsSync(path)).toBe(true)
     },
   )
+
+  test('finds out where a Unix socket is that it has not bound; where it cannot, the path is empty', async () => {
+    const path = join(await temporaryFolder(), 's')
+    const bound = net.createServer().listen({ path })
+    onTestFinished(() => {
+      bound.close()
+    })
+    await once(bound, 'listening')
+    // Two handles of one loop cannot have the same descriptor, so the listener is a stand-in.
+    const address = async (fd: number, told: net.AddressInfo | null): Promise<unknown> => {
+      const listener = {
+        once() {},
+        removeListener() {},
+        address: () => told,
+      } as unknown as net.Server
+      listener.listen = ((_options: unknown, done: () => void) => {
+        done()
+        return listener
+      }) as net.Server['listen']
+      return await listen(listener, { fd })
+    }
+    const { fd } = (bound as unknown as { _handle: { fd: number } })._handle
+    expect(await address(fd, null)).toEqual({ path: process.platform === 'linux' ? path : '' })
+    expect(await address(19_999, null)).toEqual({ path: '' })
+    const file = await open(fileURLToPath(import.meta.url))
+    expect(await address(file.fd, null)).toEqual({ path: '' })
+    await file.close()
+    const tcp = { address: '::1', port: 7, family: 'IPv6' }
+    expect(await address(fd, tcp)).toEqual({ host: '::1', port: 7 })
+  })
 
   test('of what is no socket is a ListenError that names it', async () => {
     const file = await open(fileURLToPath(import.meta.url))
