@@ -122,7 +122,7 @@ describe('startServer({ fd })', () => {
       }) as net.Server['listen']
       return await listen(listener, { fd })
     }
-    const { fd } = (bound as unknown as { _handle: { fd: number } })._handle
+    const { fd } = Reflect.get(bound, '_handle') as { fd: number }
     expect(await address(fd, null)).toEqual({ path: process.platform === 'linux' ? path : '' })
     expect(await address(19_999, null)).toEqual({ path: '' })
     const file = await open(fileURLToPath(import.meta.url))
