@@ -5,6 +5,7 @@
 // Servers and clients
 export { startServer } from './server/start-server.js'
 export type {
+  IterableServer,
   Server,
   ServerOptions,
   ServerState,
@@ -12,6 +13,9 @@ export type {
   StopOptions,
   StopReport,
 } from './server/start-server.js'
+export type { AdmissionOptions, RefusalReason } from './server/admission.js'
+export type { Refusal } from './server/refusals.js'
+export { activatedSockets, type ActivatedSocket } from './server/socket-activation.js'
 export { lineEcho, type LineEchoOptions } from './server/line-echo.js'
 export { openConnection, type OpenConnectionOptions } from './client/open-connection.js'
 export {

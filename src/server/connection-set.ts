@@ -3,7 +3,7 @@
  * waited for or aborted. It never listens, and knows nothing of addresses or admission.
  *
  * Invariant: a connection is in the set from its start until its socket is gone. Its handler runs unless the
- * connection is among the `#settled`; a handler that outlives its socket is among the `#orphans`.
+ * connection is among the `#settled` or was kept without one; a handler that outlives its socket is among the `#orphans`.
  */
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import { TimeoutError } from '../errors.js'
@@ -30,6 +30,14 @@ export class ConnectionSet {
     // One that the peer reset before we saw it has been through `closed` already.
     if (connection.state !== 'closed') this.#connections.add(connection)
     runHandler(connection, handler, this.#handlerSettled)
+  }
+
+  /** Takes a connection in that no handler runs for: who took it out of the iteration ends it. */
+  keep(connection: Connection): void {
+    // One that the peer reset before we saw it has been through `closed` already.
+    if (this.#orphans.delete(connection)) return
+    this.#connections.add(connection)
+    this.#settled.add(connection)
   }
 
   /** The socket of this connection is gone. */

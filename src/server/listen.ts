@@ -1,10 +1,11 @@
 /**
- * Binds a listener: to a host and port, or to the path of a Unix socket. It accepts nothing.
+ * Binds a listener: to a host and port, to the path of a Unix socket, or to a socket that another process has
+ * opened and handed down. It accepts nothing.
  *
  * A Unix socket that a dead process left behind is in the way of its successor: it is taken away, but only
  * when it is a socket and connecting to it is refused.
  */
-import { access, chmod, lstat, unlink } from 'node:fs/promises'
+import { access, chmod, lstat, readFile, readlink, unlink } from 'node:fs/promises'
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { describeSystemError, ListenError } from '../errors.js'
@@ -20,6 +21,11 @@ export interface ListenOptions {
   path?: string | undefined
   /** The permissions of the Unix socket, such as 0o660. @default what the process's umask leaves */
   mode?: number | undefined
+  /**
+   * A listening socket, TCP or Unix, that this process has inherited, instead of host and port; see
+   * `activatedSockets`. The server's stop closes it here; whoever handed it down may have it open still.
+   */
+  fd?: number | undefined
   /** How many completed connections the kernel may hold for us. @default 511 */
   backlog?: number | undefined
 }
@@ -35,7 +41,8 @@ export const DEFAULT_BACKLOG = 511
  * @throws RangeError, TypeError when the options make no address
  */
 export async function listen(listener: net.Server, options: ListenOptions): Promise<Address> {
-  const { path, mode, backlog = DEFAULT_BACKLOG } = options
+  const { path, mode, fd, backlog = DEFAULT_BACKLOG } = options
+  if (fd !== undefined) return await listenOn(listener, fd, options)
   if (path !== undefined) {
     if (options.port !== undefined || options.host !== undefined) {
       throw new TypeError('give either path, or host and port, not both')
@@ -70,10 +77,48 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
   return { host: bound.address, port: bound.port }
 }
 
-function bind(listener: net.Server, options: net.ListenOptions, where: string): Promise<void> {
+async function listenOn(
+  listener: net.Server,
+  fd: number,
+  { host, port, path, mode, backlog = DEFAULT_BACKLOG }: ListenOptions,
+): Promise<Address> {
+  if ([host, port, path, mode].some((value) => value !== undefined)) {
+    throw new TypeError('give either fd, or where to listen, not both')
+  }
+  if (!Number.isInteger(fd) || fd < 0) {
+    throw new RangeError(`fd must be the number of a descriptor, not ${fd}`)
+  }
+  // Whatever is wrong with it, libuv says EINVAL.
+  await bind(listener, { fd, backlog }, `descriptor ${fd}`, 'it is not a socket to listen on')
+  const bound = listener.address()
+  if (bound !== null && typeof bound === 'object') return { host: bound.address, port: bound.port }
+  return { path: await pathOfUnixSocket(fd) }
+}
+
+/** Node knows the path only of a Unix socket that it has bound itself. Empty where it cannot be found out. */
+async function pathOfUnixSocket(fd: number): Promise<string> {
+  try {
+    const inode = /^socket:\[(\d+)\]$/.exec(await readlink(`/proc/self/fd/${fd}`))?.[1]
+    if (inode === undefined) return ''
+    const table = (await readFile('/proc/net/unix', 'utf8')).split('\n')
+    const row = table
+      .map((line) => line.split(' ').filter(Boolean))
+      .find((columns) => columns[6] === inode)
+    return row?.[7] ?? ''
+  } catch {
+    return ''
+  }
+}
+
+function bind(
+  listener: net.Server,
+  options: net.ListenOptions & { fd?: number },
+  where: string,
+  words?: string,
+): Promise<void> {
   return new Promise((resolve, reject) => {
     const onError = (cause: Error): void => {
-      reject(new ListenError(where, { cause }))
+      reject(new ListenError(where, words === undefined ? { cause } : { cause, words }))
     }
     listener.once('error', onError)
     listener.listen(options, () => {

@@ -1,6 +1,7 @@
 /**
- * Many inbound connections and their end. A server listens, makes each accepted socket a Connection in the same
- * turn, runs the handler for it, and stops in an order in which nobody who was promised an answer loses it:
+ * Many inbound connections and their end. A server listens, makes each accepted socket that is admitted a
+ * Connection in the same turn, runs the handler for it (or gives it to whoever iterates over the server), and
+ * stops in an order in which nobody who was promised an answer loses it:
  *
  *     draining (told; still accepting for drainDelayMs) → accept until two loop turns bring nothing →
  *     listener closed → each connection cut after its last whole message → grace → abort
@@ -26,8 +27,12 @@ import type { Handler } from '../protocol/handler.js'
 import { checkReaderOptions } from '../protocol/stream-reader.js'
 import { resolveMarks } from '../protocol/stream-writer.js'
 import { SOCKET_OPTIONS, systemClock, type Clock } from '../protocol/transport.js'
+import { AcceptQueue } from './accept-queue.js'
+import { Admission, type AdmissionOptions, type RefusalReason } from './admission.js'
 import { ConnectionSet } from './connection-set.js'
+import { countDescriptors } from './descriptors.js'
 import { DEFAULT_BACKLOG, listen, type ListenOptions } from './listen.js'
+import { Refusals, type Refusal } from './refusals.js'
 
 export interface StopOptions {
   /** How long what was accepted may take to end, flush and linger included. @default 10000 */
@@ -39,8 +44,14 @@ export interface StopOptions {
 export interface ServerOptions
   extends
     ListenOptions,
+    AdmissionOptions,
     StopOptions,
     Omit<ConnectionOptions, 'role' | 'local' | 'remote' | 'onClosed'> {
+  /**
+   * Sent to a peer that is not admitted, before its clean end: bytes, or what a function makes of the reason
+   * and the peer's address. @default nothing
+   */
+  refusal?: Refusal | undefined
   /** At a stop, end lines and frames after the last whole one; false leaves all reading to the handler. @default true */
   stopReads?: boolean | undefined
   /** Aborts the start; once the server listens it has no effect. */
@@ -60,9 +71,13 @@ export interface StopReport {
 
 /** What a server has done so far. */
 export interface ServerStats {
+  /** Connections that were admitted. */
   readonly accepted: number
+  /** Those of them that have not ended. */
   readonly open: number
-  /** How many connections ended for which reason. */
+  /** How many were not admitted, and why. */
+  readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
+  /** How many connections ended for which reason; those that were refused are `not-admitted`. */
   readonly closedBy: Readonly<Partial<Record<CloseKind, number>>>
   /** Totals of the connections that have ended. */
   readonly bytesRead: number
@@ -75,6 +90,8 @@ const DEFAULT_GRACE_MS = 10_000
 /** After the last accepted connection the kernel may still hold some that it has completed. */
 const QUIET_TURNS = 2
 const ACCEPT_WITHIN_MS = 100
+/** A peer that has reset its connection already has no address any more. */
+const UNKNOWN_HOST = 'unknown'
 
 /**
  * Listens and runs `handler` for each connection. (asyncio: `start_server`, `start_unix_server`.)
@@ -87,24 +104,57 @@ const ACCEPT_WITHIN_MS = 100
  */
 export function startServer(
   handler: Handler,
-  options?: ServerOptions & { path?: undefined },
+  options?: ServerOptions & { path?: undefined; fd?: undefined },
 ): Promise<Server<TcpAddress>>
 export function startServer(
   handler: Handler,
   options: ServerOptions & { path: string },
 ): Promise<Server<UnixAddress>>
 export function startServer(handler: Handler, options: ServerOptions): Promise<Server>
-export async function startServer(handler: Handler, options: ServerOptions = {}): Promise<Server> {
-  if (typeof handler !== 'function') {
-    throw new TypeError(`handler must be a function, not ${typeof handler}`)
+/**
+ * Without a handler it gives a server to iterate over, see {@link IterableServer}:
+ *
+ * ```ts
+ * const server = await startServer({ port: 8888 })
+ * for await (const connection of server) void converse(connection)
+ * ```
+ */
+export function startServer(
+  options?: ServerOptions & { path?: undefined; fd?: undefined },
+): Promise<IterableServer<TcpAddress>>
+export function startServer(
+  options: ServerOptions & { path: string },
+): Promise<IterableServer<UnixAddress>>
+export function startServer(options: ServerOptions): Promise<IterableServer>
+export async function startServer(
+  handlerOrOptions?: Handler | ServerOptions,
+  options?: ServerOptions,
+): Promise<Server> {
+  if (typeof handlerOrOptions === 'function') return await start(handlerOrOptions, options ?? {})
+  // A handler that is undefined by mistake must not turn into an iteration that nobody runs.
+  if (options !== undefined || typeof (handlerOrOptions ?? {}) !== 'object') {
+    throw new TypeError(`handler must be a function, not ${typeof handlerOrOptions}`)
   }
+  return await start(undefined, handlerOrOptions ?? {})
+}
+
+async function start(handler: Handler | undefined, options: ServerOptions): Promise<Server> {
   options.signal?.throwIfAborted()
   checkGrace(options)
   // A bad option is an error of the start, and not of each connection.
   checkReaderOptions(options)
   resolveMarks(options)
+  const admission = new Admission(options, countDescriptors())
   const listener = net.createServer(SOCKET_OPTIONS)
-  const server = new Server(listener, handler, options)
+  const server =
+    handler === undefined
+      ? new IterableServer(
+          listener,
+          new AcceptQueue(Math.max(1, options.backlog ?? DEFAULT_BACKLOG)),
+          admission,
+          options,
+        )
+      : new Server(listener, handler, admission, options)
   const address = await listen(listener, options)
   if (options.signal?.aborted === true) {
     listener.close()
@@ -117,40 +167,41 @@ export async function startServer(handler: Handler, options: ServerOptions = {})
 /** What {@link startServer} gives: a listener and its connections. */
 export class Server<Where extends Address = Address> {
   readonly #listener: net.Server
-  readonly #handler: Handler
+  readonly #takes: Handler | AcceptQueue
+  readonly #admission: Admission
   readonly #options: ServerOptions
-  readonly #connectionOptions: ConnectionOptions
   readonly #clock: Clock
   readonly #log: Logger
   readonly #set = new ConnectionSet()
   readonly #closed = deferred()
+  #connectionOptions!: ConnectionOptions
+  #refusals!: Refusals
   #address: Where | undefined
+  /** Where it listens, when that is a Unix socket: known before `#address` is, and connections may come in between. */
+  #unix: UnixAddress | undefined
   #state: ServerState = 'listening'
   #stopping: Promise<StopReport> | undefined
+  /** Accepted sockets, admitted or not. */
+  #arrivals = 0
   #accepted = 0
   #closedBy: Partial<Record<CloseKind, number>> = {}
   #bytesRead = 0
   #bytesWritten = 0
 
   /** Made by {@link startServer}. @internal */
-  constructor(listener: net.Server, handler: Handler, options: ServerOptions) {
+  constructor(
+    listener: net.Server,
+    takes: Handler | AcceptQueue,
+    admission: Admission,
+    options: ServerOptions,
+  ) {
     this.#listener = listener
-    this.#handler = handler
+    this.#takes = takes
+    this.#admission = admission
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#log = resolveLogger(options.logger)
-    this.#connectionOptions = {
-      ...options,
-      role: 'inbound',
-      deadlines: resolveDeadlines(options.deadlines, SERVER_DEADLINES),
-      logger: this.#log,
-      ...(options.path === undefined
-        ? {}
-        : { local: { path: options.path }, remote: { path: options.path } }),
-      onClosed: (connection, info) => {
-        this.#connectionClosed(connection, info)
-      },
-    }
+    this.#prepare(options.path === undefined ? undefined : { path: options.path })
     listener.on('connection', (socket) => {
       this.#accept(socket)
     })
@@ -170,10 +221,16 @@ export class Server<Where extends Address = Address> {
     return this.#set.connections
   }
 
+  /** How many connections there may be at once: what was asked for, or what the descriptors allow. */
+  get maxConnections(): number {
+    return this.#admission.maxConnections
+  }
+
   get stats(): ServerStats {
     return {
       accepted: this.#accepted,
       open: this.#set.connections.size,
+      refused: this.#refusals.counts,
       closedBy: { ...this.#closedBy },
       bytesRead: this.#bytesRead,
       bytesWritten: this.#bytesWritten,
@@ -224,6 +281,7 @@ export class Server<Where extends Address = Address> {
   /** Aborts every connection; the server goes on listening. (asyncio: `abort_clients`.) */
   abortClients(reason?: unknown): void {
     for (const connection of this.connections) connection.abort(reason)
+    this.#refusals.destroy()
   }
 
   /** The same as `stop()`. */
@@ -234,26 +292,71 @@ export class Server<Where extends Address = Address> {
   /** @internal */
   listens(address: Where): void {
     this.#address = address
+    if ('path' in address && this.#unix === undefined) this.#prepare(address)
     this.#listener.on('error', (error) => {
       this.#log.error(
         { err: error },
         `the listener on ${describeAddress(address)} reports an error`,
       )
     })
+    const { warning } = this.#admission
+    if (warning !== undefined) this.#log.warn(warning.fields, warning.message)
+  }
+
+  /** What every connection shares. The sockets of a Unix socket do not know where they are. */
+  #prepare(unix: UnixAddress | undefined): void {
+    this.#unix = unix
+    this.#connectionOptions = {
+      ...this.#options,
+      role: 'inbound',
+      deadlines: resolveDeadlines(this.#options.deadlines, SERVER_DEADLINES),
+      logger: this.#log,
+      ...(unix === undefined ? {} : { local: unix, remote: unix }),
+      onClosed: (connection, info) => {
+        this.#connectionClosed(connection, info)
+      },
+    }
+    const { maxLingeringRefusals } = this.#admission
+    this.#refusals = new Refusals(this.#options.refusal, maxLingeringRefusals, this.#log, {
+      ...this.#connectionOptions,
+      onClosed: (_connection, info) => {
+        this.#count(info)
+      },
+    })
   }
 
   #accept(socket: net.Socket): void {
+    this.#arrivals++
+    const host = this.#unix === undefined ? (socket.remoteAddress ?? UNKNOWN_HOST) : undefined
+    const takes = this.#takes
+    const isFull = takes instanceof AcceptQueue && takes.isFull
+    const reason = isFull ? 'backlog-full' : this.#admission.admit(host)
+    if (reason !== undefined) {
+      this.#refusals.refuse(socket, reason)
+      return
+    }
     this.#accepted++
     const connection = new Connection(socket, this.#connectionOptions)
     if (this.#state !== 'listening') connection.beginDraining()
-    this.#set.serve(connection, this.#handler)
+    if (takes instanceof AcceptQueue) {
+      this.#set.keep(connection)
+      if (connection.state !== 'closed') takes.put(connection)
+    } else {
+      this.#set.serve(connection, takes)
+    }
   }
 
-  #connectionClosed(connection: Connection, { reason, bytesRead, bytesWritten }: CloseInfo): void {
+  #connectionClosed(connection: Connection, info: CloseInfo): void {
+    this.#count(info)
+    this.#admission.release(hostOf(connection.remote))
+    if (this.#takes instanceof AcceptQueue) this.#takes.ended(connection)
+    this.#set.closed(connection)
+  }
+
+  #count({ reason, bytesRead, bytesWritten }: CloseInfo): void {
     this.#closedBy[reason.kind] = (this.#closedBy[reason.kind] ?? 0) + 1
     this.#bytesRead += bytesRead
     this.#bytesWritten += bytesWritten
-    this.#set.closed(connection)
   }
 
   async #stop(graceMs: number, drainDelayMs: number): Promise<StopReport> {
@@ -271,16 +374,20 @@ export class Server<Where extends Address = Address> {
     if (this.#options.stopReads !== false) {
       for (const connection of this.connections) connection.cutInput()
     }
+    if (this.#takes instanceof AcceptQueue) this.#takes.end()
     let aborted = 0
     const graceIsOver = deferred()
     const graceEnds = this.#clock.setTimeout(() => {
       aborted = this.#set.endGrace(graceMs)
+      this.#refusals.destroy()
       graceIsOver.resolve()
     }, graceMs)
-    await Promise.race([this.#set.idle({ handlers: true }), graceIsOver.promise])
+    const allEnded = Promise.all([this.#set.idle({ handlers: true }), this.#refusals.idle()])
+    await Promise.race([allEnded, graceIsOver.promise])
     this.#clock.clearTimeout(graceEnds)
-    await this.#set.idle({ handlers: false })
+    await Promise.all([this.#set.idle({ handlers: false }), this.#refusals.idle()])
     await listenerClosed
+    this.#refusals.close()
     // Handlers whose connection was just aborted settle in their own promise jobs.
     await turnOfTheLoop()
     this.#state = 'closed'
@@ -300,12 +407,12 @@ export class Server<Where extends Address = Address> {
    */
   async #acceptTheRest(): Promise<void> {
     const latest = this.#clock.now() + ACCEPT_WITHIN_MS
-    const all = this.#accepted + (this.#options.backlog ?? DEFAULT_BACKLOG) + 1
+    const all = this.#arrivals + (this.#options.backlog ?? DEFAULT_BACKLOG) + 1
     let quietTurns = 0
-    while (quietTurns < QUIET_TURNS && (this.#clock.now() < latest || this.#accepted < all)) {
-      const before = this.#accepted
+    while (quietTurns < QUIET_TURNS && (this.#clock.now() < latest || this.#arrivals < all)) {
+      const before = this.#arrivals
       await turnOfTheLoop()
-      quietTurns = this.#accepted === before ? quietTurns + 1 : 0
+      quietTurns = this.#arrivals === before ? quietTurns + 1 : 0
     }
   }
 
@@ -314,6 +421,43 @@ export class Server<Where extends Address = Address> {
       this.#clock.setTimeout(resolve, ms)
     })
   }
+}
+
+/**
+ * A server without a handler: iterating over it gives its connections as they come. Who takes one owns it and
+ * ends it, with `close()`, `abort()` or `await using`; a stop ends its reads and cuts it like any other.
+ *
+ * Connections that nobody has taken yet wait, and count for `maxConnections`; beyond `backlog` of them new ones
+ * are refused. Leaving the loop leaves the server running and the rest waiting. Any number of loops may run, and
+ * each connection goes to one of them. The iteration ends when the server stops: what waits is still given out
+ * then, or closed if no loop is under way.
+ */
+export class IterableServer<Where extends Address = Address>
+  extends Server<Where>
+  implements AsyncIterable<Connection>
+{
+  readonly #untaken: AcceptQueue
+
+  /** Made by {@link startServer}. @internal */
+  constructor(
+    listener: net.Server,
+    untaken: AcceptQueue,
+    admission: Admission,
+    options: ServerOptions,
+  ) {
+    super(listener, untaken, admission, options)
+    this.#untaken = untaken
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Connection, void, undefined> {
+    return this.#untaken[Symbol.asyncIterator]()
+  }
+}
+
+/** What the rules for addresses see of a peer: nothing on a Unix socket. */
+function hostOf(remote: Address | undefined): string | undefined {
+  if (remote === undefined) return UNKNOWN_HOST
+  return 'path' in remote ? undefined : remote.host
 }
 
 /** Two immediates: between them lies a whole poll of the sockets. */

@@ -531,6 +531,7 @@ describe('Server', () => {
     expect(server.stats).toEqual({
       accepted: 0,
       open: 0,
+      refused: {},
       closedBy: {},
       bytesRead: 0,
       bytesWritten: 0,
@@ -549,6 +550,7 @@ describe('Server', () => {
     expect(server.stats).toEqual({
       accepted: 2,
       open: 0,
+      refused: {},
       closedBy: { ended: 1, reset: 1 },
       bytesRead: 8,
       bytesWritten: 8,

@@ -29,8 +29,19 @@ createInterface({ input: process.stdin })
     })
     collectGarbage()
     const rss = process.memoryUsage.rss()
-    const { closedBy } = server.stats
-    console.log(JSON.stringify({ rss, connections, closedBy, mostStored, mostBuffered }))
+    const { stats, maxConnections } = server
+    const { closedBy } = stats
+    console.log(
+      JSON.stringify({
+        rss,
+        connections,
+        closedBy,
+        stats,
+        maxConnections,
+        mostStored,
+        mostBuffered,
+      }),
+    )
   })
   .on('close', () => {
     clearInterval(timer)
