@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { silentLogger } from '../../src/logger.js'
+import { resolveLogger } from '../../src/logger.js'
 import { Connection } from '../../src/protocol/connection.js'
 import {
   Admission,
@@ -217,7 +217,7 @@ describe('A socket that is gone when it is looked at', () => {
       words.push(reason)
       return reason
     }
-    const refusals = new Refusals(refuse, 1, silentLogger, {
+    const refusals = new Refusals(refuse, 1, resolveLogger(false), {
       role: 'inbound',
       onClosed: (_connection, { reason }) => ended.push(reason.kind),
     })
