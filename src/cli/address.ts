@@ -5,6 +5,7 @@
  */
 import { isIPv6 } from 'node:net'
 import type { Address } from '../protocol/connection.js'
+import { AddressList } from '../server/admission.js'
 import { UsageError } from './usage-error.js'
 
 /** What `:PORT` means, to listen and to connect. */
@@ -80,4 +81,23 @@ function parsePath(text: string): string {
   const path = text.slice('unix:'.length).replace(/^\/\/(?=\/)/, '')
   if (path === '') throw new UsageError(`'${text}' has no path`, 'Write unix:/run/echo.sock.')
   return path
+}
+
+/**
+ * Addresses and CIDR blocks with commas between them: `10.0.0.0/8,::1`.
+ * @throws UsageError when one is none
+ */
+export function parseBlocks(text: string): string[] {
+  const blocks = text.split(',').map((block) => block.trim())
+  for (const block of blocks) {
+    try {
+      void new AddressList('allow', [block])
+    } catch {
+      throw new UsageError(
+        `'${block}' is no address and no block of addresses`,
+        'Write one or several with commas: 10.0.0.0/8,::1.',
+      )
+    }
+  }
+  return blocks
 }

@@ -3,10 +3,10 @@ import { Option, type Command } from 'commander'
 import type { Address } from '../protocol/connection.js'
 import { DEFAULT_PREFIX } from '../server/line-echo.js'
 import { DEFAULT_HOST } from '../server/listen.js'
-import { parseAddress, parsePort } from './address.js'
+import { parseAddress, parseBlocks, parsePort } from './address.js'
 import { addFlags, durationFlag, flag } from './environment.js'
 import { LOG_FORMATS, LOG_LEVELS } from './logging.js'
-import { parseSize } from './units.js'
+import { parseCount, parseSize } from './units.js'
 import type { EchoFlags } from './run-echo.js'
 import { UsageError } from './usage-error.js'
 
@@ -55,6 +55,18 @@ export function defineEcho(program: Command): void {
       value: 65_536,
       shown: '64k',
     }),
+    flag(
+      '--max-connections <count>',
+      'connections at once (default: what descriptors allow)',
+      parseCount,
+    ),
+    flag(
+      '--max-per-address <count>',
+      'connections at once of one address (default: off)',
+      parseCount,
+    ),
+    flag('--allow <blocks>', 'let in these alone: 10.0.0.0/8,::1', parseBlocks),
+    flag('--deny <blocks>', 'keep these out, also where --allow has them', parseBlocks),
     timeout('--idle-timeout', 'for a peer that is silent', '1h'),
     timeout('--message-timeout', 'for a line that has begun', '30s'),
     timeout('--write-timeout', 'for a peer that takes nothing of a reply', '5m'),

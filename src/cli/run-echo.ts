@@ -1,6 +1,7 @@
 /** Runs `standpipe echo`: listens, says where, and stops at a signal. */
 import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
 import type { Handler } from '../protocol/handler.js'
+import type { RefusalReason } from '../server/admission.js'
 import { lineEcho } from '../server/line-echo.js'
 import { startServer, type Server } from '../server/start-server.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
@@ -13,6 +14,10 @@ export interface EchoFlags extends LogFlags {
   prefix: string
   /** In bytes. */
   limit: number
+  maxConnections?: number
+  maxPerAddress?: number
+  allow?: readonly string[]
+  deny?: readonly string[]
   idleTimeout: number
   messageTimeout: number
   writeTimeout: number
@@ -20,6 +25,15 @@ export interface EchoFlags extends LogFlags {
   grace: number
   drainDelay: number
   json?: boolean
+}
+
+/** What a peer that is not let in is told. */
+const REFUSALS: Readonly<Record<RefusalReason, string>> = {
+  'max-connections': 'Error: too many connections, try again later\n',
+  'max-per-address': 'Error: too many connections from your address\n',
+  'backlog-full': 'Error: too many connections, try again later\n',
+  denied: 'Error: your address is not let in\n',
+  'not-allowed': 'Error: your address is not let in\n',
 }
 
 type Log = Awaited<ReturnType<typeof createLogger>>
@@ -31,6 +45,11 @@ export async function runEcho(address: Address, flags: EchoFlags): Promise<ExitC
   const server = await startServer(withLog(lineEcho({ prefix: flags.prefix }), log), {
     ...address,
     limit: flags.limit,
+    maxConnections: flags.maxConnections,
+    maxConnectionsPerAddress: flags.maxPerAddress,
+    allow: flags.allow,
+    deny: flags.deny,
+    refusal: (reason) => REFUSALS[reason],
     onLimit: ({ limit }) => `Error: line longer than ${limit} bytes\n`,
     deadlines: {
       firstByteMs: flags.idleTimeout,

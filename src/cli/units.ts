@@ -1,5 +1,5 @@
 /**
- * Durations and sizes as people write them: `500ms 5s 2m 1h`, `64k 1m`, plain bytes.
+ * Durations, sizes and counts as people write them: `500ms 5s 2m 1h`, `64k 1m`, plain bytes.
  *
  * A duration without a unit is refused rather than guessed: in one tool `5` is seconds, in another milliseconds.
  */
@@ -65,4 +65,17 @@ export function parseSize(text: string): number {
     throw new UsageError(`'${text}' is no size`, 'Write bytes, as 65536, or 64k or 1m.')
   }
   return bytes
+}
+
+/**
+ * A number of things, 1 or above; `off` is Infinity.
+ * @throws UsageError when it is none
+ */
+export function parseCount(text: string): number {
+  if (text === 'off') return Infinity
+  const count = /^\d+$/.test(text.trim()) ? Number(text) : NaN
+  if (!Number.isSafeInteger(count) || count < 1) {
+    throw new UsageError(`'${text}' is no number of connections`, 'Write 1 or above, or off.')
+  }
+  return count
 }

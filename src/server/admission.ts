@@ -135,10 +135,11 @@ export function normalizeAddress(host: string): string {
 }
 
 /** Addresses and blocks. Two lists, because Node's own matches an IPv4 address with `::/0`. */
-class AddressList {
+export class AddressList {
   readonly #ipv4 = new net.BlockList()
   readonly #ipv6 = new net.BlockList()
 
+  /** @throws RangeError for a block that is none, TypeError for a list that is no array of strings */
   constructor(option: 'allow' | 'deny', blocks: readonly string[]) {
     if (!Array.isArray(blocks)) {
       throw new TypeError(`${option} must be an array of addresses, not ${typeof blocks}`)
@@ -146,6 +147,7 @@ class AddressList {
     for (const block of blocks as readonly unknown[]) this.#add(option, block)
   }
 
+  /** Whether the address, as `normalizeAddress` spells it, is in one of the blocks. */
   has(address: string): boolean {
     switch (net.isIP(address)) {
       case 4:

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseAddress, parsePort } from '../../src/cli/address.js'
+import { parseAddress, parseBlocks, parsePort } from '../../src/cli/address.js'
 import { UsageError } from '../../src/cli/usage-error.js'
 import { thrownBy } from '../support/thrown-by.js'
 
@@ -71,5 +71,15 @@ describe('parseAddress()', () => {
 describe('parsePort()', () => {
   test.each(['', '-1', '1.5', '0x10', '65536', ' 1', '1 '])('refuses %j', (text) => {
     expect(() => parsePort(text)).toThrow(UsageError)
+  })
+})
+
+describe('parseBlocks()', () => {
+  test('takes addresses and blocks with commas between them', () => {
+    expect(parseBlocks('10.0.0.0/8, ::1')).toEqual(['10.0.0.0/8', '::1'])
+  })
+
+  test.each(['', '10.0.0/8', '1.2.3.4/33', '::1,', 'localhost'])('refuses %j', (text) => {
+    expect(thrownBy(() => parseBlocks(text))).toBeInstanceOf(UsageError)
   })
 })

@@ -201,4 +201,45 @@ describe('the log of standpipe echo', () => {
     command.kill('SIGTERM')
     expect((await command.ended).code).toBe(0)
   })
+
+  test('--max-connections serves so many, and tells the others why not', async () => {
+    const { port } = await startEcho(['--max-connections', '1'])
+    const first = dial({ port })
+    await once(first, 'connect')
+    first.write('a\n')
+    await once(first, 'data')
+    const second = dial({ port })
+    expect((await receiveAll(second)).bytes.toString()).toBe(
+      'Error: too many connections, try again later\n',
+    )
+    first.end()
+    await receiveAll(first)
+  })
+
+  test('--max-per-address counts each address by itself', async () => {
+    const { port } = await startEcho(['--max-per-address', '1'])
+    const first = dial({ port })
+    first.write('a\n')
+    await once(first, 'data')
+    expect(await exchange(port, '')).toBe('Error: too many connections from your address\n')
+    first.end()
+    await receiveAll(first)
+  })
+
+  test.each([
+    ['--deny', '127.0.0.0/8'],
+    ['--allow', '10.0.0.0/8'],
+  ])('%s %s keeps the others out', async (flag, blocks) => {
+    const { port } = await startEcho([flag, blocks])
+    expect(await exchange(port, '')).toBe('Error: your address is not let in\n')
+  })
+
+  test.each([
+    ['--allow', '10.0.0/8', "'10.0.0/8' is no address"],
+    ['--max-connections', '0', "'0' is no number of connections"],
+  ])('%s %s is a usage error', async (flag, value, message) => {
+    const { code, stderr } = await runCommand(['echo', flag, value])
+    expect(code).toBe(2)
+    expect(stderr).toContain(message)
+  })
 })

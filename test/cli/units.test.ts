@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseDuration, parseSize } from '../../src/cli/units.js'
+import { parseCount, parseDuration, parseSize } from '../../src/cli/units.js'
 import { UsageError } from '../../src/cli/usage-error.js'
 import { thrownBy } from '../support/thrown-by.js'
 
@@ -67,5 +67,21 @@ describe('parseSize()', () => {
     const error = thrownBy(() => parseSize(text))
     expect(error).toBeInstanceOf(UsageError)
     expect((error as UsageError).message).toBe(`'${text}' is no size`)
+  })
+})
+
+describe('parseCount()', () => {
+  test.each([
+    ['1', 1],
+    ['1000', 1000],
+    ['off', Infinity],
+  ])('takes %s', (text, count) => {
+    expect(parseCount(text)).toBe(count)
+  })
+
+  test.each(['0', '-1', '1.5', '1k', '', 'many', '99999999999999999999'])('refuses %j', (text) => {
+    const error = thrownBy(() => parseCount(text))
+    expect(error).toBeInstanceOf(UsageError)
+    expect((error as UsageError).message).toContain(`'${text}'`)
   })
 })

@@ -25,7 +25,7 @@ interface Case {
   garbage: fc.Arbitrary<Buffer>
 }
 
-const binary = fc.uint8Array({ maxLength: 300 }).map((bytes) => Buffer.from(bytes))
+const binary = fc.uint8Array({ maxLength: 300, size: 'max' }).map((bytes) => Buffer.from(bytes))
 const bytes = fc.oneof(awkwardBytes({ maxLength: 8 }), binary)
 const text = fc.oneof(
   fc.string({ unit: 'binary', maxLength: 30 }),
@@ -36,7 +36,9 @@ const text = fc.oneof(
 /** Pieces of these, in any order. */
 function pieces(...all: (string | Buffer)[]): fc.Arbitrary<Buffer> {
   const buffers = all.map((one) => Buffer.from(one as string))
-  return fc.array(fc.constantFrom(...buffers), { maxLength: 30 }).map((some) => Buffer.concat(some))
+  return fc
+    .array(fc.constantFrom(...buffers), { maxLength: 30, size: 'max' })
+    .map((some) => Buffer.concat(some))
 }
 
 const CASES: Record<string, Case> = {

@@ -411,7 +411,7 @@ describe('ReceiveBuffer', () => {
       fc.property(
         fc.oneof(awkwardBytes(), awkwardBytes({ validOnly: true }), longAwkwardBytes()),
         cuts(),
-        fc.array(step, { maxLength: 60 }),
+        fc.array(step, { maxLength: 60, size: 'max' }),
         (bytes, sizes, steps) => {
           const { seen, expected } = play(cut(bytes, sizes), steps)
           expect(seen).toEqual(expected)

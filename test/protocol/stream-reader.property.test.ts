@@ -143,7 +143,7 @@ describe('StreamReader: the results never depend on how the bytes were cut', () 
         cuts(),
         ahead,
         fc.boolean(),
-        fc.array(anyRead, { maxLength: 50 }),
+        fc.array(anyRead, { maxLength: 50, size: 'max' }),
         async (bytes, wanted, sizes, chunksAhead, tries, script) => {
           const limit = limitFor(bytes, wanted)
           const options = { limit, ahead: chunksAhead, tries }
@@ -160,7 +160,7 @@ describe('StreamReader: the results never depend on how the bytes were cut', () 
       fc.asyncProperty(
         awkward,
         cuts(),
-        fc.array(anyRead, { maxLength: 50 }),
+        fc.array(anyRead, { maxLength: 50, size: 'max' }),
         async (bytes, sizes, script) => {
           const limit = limitFor(bytes, 24)
           const { connection, peer } = await wire('tcp', { limit })

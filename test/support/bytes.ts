@@ -32,7 +32,7 @@ export function awkwardBytes(
 ): fc.Arbitrary<Buffer> {
   const piece = fc.constantFrom(...AWKWARD, ...(options.validOnly === true ? [] : INVALID))
   return fc
-    .array(piece, { maxLength: options.maxLength ?? 40 })
+    .array(piece, { maxLength: options.maxLength ?? 40, size: 'max' })
     .map((pieces) => shown(Buffer.concat(pieces)))
 }
 
@@ -45,6 +45,7 @@ export function longAwkwardBytes(): fc.Arbitrary<Buffer> {
   return fc
     .array(fc.oneof({ weight: 3, arbitrary: short }, { weight: 1, arbitrary: stretch }), {
       maxLength: 12,
+      size: 'max',
     })
     .map((parts) => shown(Buffer.concat(parts)))
 }
