@@ -18,6 +18,16 @@ async function exchange(port: number, bytes: string | Buffer): Promise<string> {
   return (await receiveAll(socket)).bytes.toString('latin1')
 }
 
+/** A peer that has been served, and stays. */
+async function admitted(port: number): Promise<net.Socket> {
+  const socket = dial({ port })
+  const served = once(socket, 'data')
+  socket.resume()
+  socket.write('a\n')
+  await served
+  return socket
+}
+
 describe('standpipe echo', () => {
   test('says in words on stderr where it listens', async () => {
     const port = await closedPort()
@@ -204,10 +214,7 @@ describe('the log of standpipe echo', () => {
 
   test('--max-connections serves so many, and tells the others why not', async () => {
     const { port } = await startEcho(['--max-connections', '1'])
-    const first = dial({ port })
-    await once(first, 'connect')
-    first.write('a\n')
-    await once(first, 'data')
+    const first = await admitted(port)
     const second = dial({ port })
     expect((await receiveAll(second)).bytes.toString()).toBe(
       'Error: too many connections, try again later\n',
@@ -218,9 +225,7 @@ describe('the log of standpipe echo', () => {
 
   test('--max-per-address counts each address by itself', async () => {
     const { port } = await startEcho(['--max-per-address', '1'])
-    const first = dial({ port })
-    first.write('a\n')
-    await once(first, 'data')
+    const first = await admitted(port)
     expect(await exchange(port, '')).toBe('Error: too many connections from your address\n')
     first.end()
     await receiveAll(first)
