@@ -14,6 +14,8 @@ export default defineConfig({
       reporter: ['text-summary', 'html', 'json-summary'],
       thresholds: {
         'src/protocol/**': { statements: 95, branches: 95 },
+        'src/server/**': { statements: 95 },
+        'src/client/**': { statements: 95, branches: 95 },
       },
     },
   },
