@@ -1,12 +1,12 @@
 /** The flags of `standpipe connect`. What it does is loaded when it is done. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { parseAddress } from './address.js'
 import { addFlags, durationFlag } from './environment.js'
 import type { ConnectFlags } from './run-connect.js'
 import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
-In a pipe the bytes are exact. The end of the input ends our half of the connection; the answer is then
+In a pipe the bytes are exact, but for --crlf. The end of the input ends our half of the connection; the answer is then
 waited for, however long it takes.
 
 Examples:
@@ -34,6 +34,7 @@ export function defineConnect(program: Command): void {
       process.exitCode = await runConnect(address, flags)
     })
   addFlags(command, [
+    new Option('--crlf', 'send CRLF where a line of the input ends in LF'),
     durationFlag(
       '--connect-timeout',
       'how long connecting may take, the look-up of the name included; or off',

@@ -8,6 +8,7 @@ import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runPipeSession } from './pipe-session.js'
 import { openStdout } from './stdio.js'
+import { toCrlf } from './to-crlf.js'
 
 /** The flags of `standpipe connect`; times in milliseconds, Infinity for no bound. */
 export interface ConnectFlags {
@@ -17,6 +18,8 @@ export interface ConnectFlags {
   idleTimeout: number
   /** For everything. */
   timeout: number
+  /** Whether an LF of the input is sent as CRLF. */
+  crlf?: boolean
 }
 
 /**
@@ -46,7 +49,8 @@ export async function runConnect(address: Address, flags: ConnectFlags): Promise
       idleMs: flags.idleTimeout,
     },
   })
-  const session = runPipeSession(connection, process.stdin, openStdout(), {
+  const input = flags.crlf === true ? toCrlf(process.stdin) : process.stdin
+  const session = runPipeSession(connection, input, openStdout(), {
     idleTimeoutMs: flags.idleTimeout,
   })
   try {
