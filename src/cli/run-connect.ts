@@ -7,6 +7,7 @@ import { EXIT, type ExitCode } from './exit-codes.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runPipeSession } from './pipe-session.js'
+import { Spool } from './spool.js'
 import { openStdout } from './stdio.js'
 import { toCrlf } from './to-crlf.js'
 
@@ -50,7 +51,7 @@ export async function runConnect(address: Address, flags: ConnectFlags): Promise
     },
   })
   const input = flags.crlf === true ? toCrlf(process.stdin) : process.stdin
-  const session = runPipeSession(connection, input, openStdout(), {
+  const session = runPipeSession(connection, input, new Spool(openStdout()), {
     idleTimeoutMs: flags.idleTimeout,
   })
   try {
