@@ -51,6 +51,7 @@ export function defineConnect(program: Command): void {
       value: DEFAULT_LIMIT,
       shown: '64k',
     }),
+    new Option('--hex', 'show what goes and what comes in hexadecimal'),
     new Option('--crlf', 'send CRLF where a line of the input ends in LF'),
     durationFlag(
       '--connect-timeout',

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { UsageError } from './usage-error.js'
 
-const MODES = ['lines'] as const
+const MODES = ['lines', 'hex'] as const
 
 /** `pipe` is what it does without a flag. */
 export type ConnectMode = 'pipe' | (typeof MODES)[number]
@@ -11,6 +11,8 @@ export type ConnectMode = 'pipe' | (typeof MODES)[number]
 export interface ModeFlags {
   /** Each line of the input is paired with one of the peer. */
   lines?: boolean
+  /** What goes and what comes is shown in hexadecimal. */
+  hex?: boolean
 }
 
 /** In which modes a flag that changes how they work has a meaning, and what to do where it has none. */

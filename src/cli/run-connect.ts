@@ -5,6 +5,7 @@ import { openConnection } from '../client/open-connection.js'
 import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
 import type { ConnectMode, ModeFlags } from './connect-mode.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
+import { showReceived, showSent } from './hex-view.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runLineSession } from './line-session.js'
@@ -82,6 +83,11 @@ async function runSession(
   switch (mode) {
     case 'pipe':
       await runPipeSession(connection, input, output, { idleTimeoutMs })
+      return
+    case 'hex':
+      await runPipeSession(connection, showSent(input, output), showReceived(output), {
+        idleTimeoutMs,
+      })
       return
     case 'lines':
       await runLineSession(connection, input, output, {
