@@ -10,6 +10,7 @@ import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runLineSession } from './line-session.js'
 import { runPipeSession } from './pipe-session.js'
+import { reportProbe } from './probe.js'
 import { Spool } from './spool.js'
 import { openStdout } from './stdio.js'
 import { toCrlf } from './to-crlf.js'
@@ -50,6 +51,7 @@ export async function runConnect(
       ends.abort(error)
     }, flags.timeout)
   }
+  const startedAt = performance.now()
   const connection = await openConnection({
     ...address,
     signal: ends.signal,
@@ -62,6 +64,14 @@ export async function runConnect(
       idleMs: flags.idleTimeout,
     },
   })
+  if (mode === 'probe') {
+    const { json = false } = flags
+    const ms = performance.now() - startedAt
+    await raceAbort(reportProbe(connection, openStdout(), { ms, json }), ends.signal)
+    // The peer need not end as well: the process does, and the kernel sees to the rest.
+    void connection.close()
+    return EXIT.done
+  }
   const session = runSession(connection, mode, flags)
   try {
     await raceAbort(session, ends.signal)
@@ -74,7 +84,7 @@ export async function runConnect(
 
 async function runSession(
   connection: Connection,
-  mode: ConnectMode,
+  mode: Exclude<ConnectMode, 'probe'>,
   flags: ConnectFlags,
 ): Promise<void> {
   const { crlf = false, json = false, limit, idleTimeout: idleTimeoutMs } = flags
