@@ -5,7 +5,7 @@ import { parseAddress } from './address.js'
 import { chooseMode } from './connect-mode.js'
 import { addFlags, durationFlag, flag } from './environment.js'
 import type { ConnectFlags } from './run-connect.js'
-import { parseSize } from './units.js'
+import { parseRetries, parseSize } from './units.js'
 import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
@@ -18,7 +18,7 @@ peer that comes before any was sent, such as a greeting, is printed too; with --
 Examples:
   printf 'Hello\\nWorld\\n' | standpipe connect :8888
   standpipe connect example.com 7 --idle-timeout 30s
-  standpipe connect :8888 --probe --timeout 1s
+  standpipe connect :8888 --probe --retry forever --timeout 1m
   standpipe connect :8888 --lines --json < questions > answers
   standpipe connect unix:/run/echo.sock < request > reply`
 
@@ -60,13 +60,19 @@ export function defineConnect(program: Command): void {
     new Option('--crlf', 'send CRLF where a line of the input ends in LF'),
     durationFlag(
       '--connect-timeout',
-      'how long connecting may take, the look-up of the name included; or off',
+      'how long connecting may take each time, the look-up of the name included; or off',
       '10s',
       { off: true },
     ),
     durationFlag('--idle-timeout', 'end after so long without a byte either way', 'off', {
       off: true,
     }),
-    durationFlag('--timeout', 'end after so long in all', 'off', { off: true }),
+    durationFlag('--timeout', 'end after so long in all, retries included', 'off', { off: true }),
+    flag(
+      '--retry <count>',
+      'try so often again when connecting fails, or forever, with pauses that grow up to 10s',
+      parseRetries,
+      { value: 0, shown: '0' },
+    ),
   ])
 }

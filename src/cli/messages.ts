@@ -138,7 +138,7 @@ function listenHint({ address, code, cause }: ListenError): string {
 }
 
 /** One line, whatever a name or a path may contain. */
-function toLine(text: string, program = 'standpipe'): string {
+export function toLine(text: string, program = 'standpipe'): string {
   const line = text.replaceAll(/\s*\n\s*/g, ' ')
   return `${program}: ${line.replaceAll(/\p{Cc}/gu, (character) => JSON.stringify(character).slice(1, -1))}`
 }

@@ -9,10 +9,12 @@ import { showReceived, showSent } from './hex-view.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runLineSession } from './line-session.js'
+import { toLine } from './messages.js'
 import { runPipeSession } from './pipe-session.js'
 import { reportProbe } from './probe.js'
+import { retryConnecting } from './retry-connecting.js'
 import { Spool } from './spool.js'
-import { openStdout } from './stdio.js'
+import { openStdout, printWords } from './stdio.js'
 import { toCrlf } from './to-crlf.js'
 
 /** The flags of `standpipe connect`; times in milliseconds, Infinity for no bound. */
@@ -21,8 +23,10 @@ export interface ConnectFlags extends ModeFlags {
   connectTimeout: number
   /** Without a byte either way. */
   idleTimeout: number
-  /** For everything. */
+  /** For everything, however often connecting is tried. */
   timeout: number
+  /** How often connecting is tried again; Infinity for no bound. */
+  retry: number
   /** Whether an LF of the input is sent as CRLF. */
   crlf?: boolean
   /** Whether what is printed is one JSON object a line. */
@@ -51,17 +55,28 @@ export async function runConnect(
       ends.abort(error)
     }, flags.timeout)
   }
-  const startedAt = performance.now()
-  const connection = await openConnection({
-    ...address,
+  let startedAt = 0
+  const dial = (): Promise<Connection> => {
+    startedAt = performance.now()
+    return openConnection({
+      ...address,
+      signal: ends.signal,
+      lookup: killableLookUp,
+      logger: false,
+      ...(mode === 'lines' ? { limit: flags.limit } : {}),
+      deadlines: {
+        connectMs: flags.connectTimeout,
+        firstByteMs: flags.idleTimeout,
+        idleMs: flags.idleTimeout,
+      },
+    })
+  }
+  const connection = await retryConnecting(dial, {
+    retries: flags.retry,
     signal: ends.signal,
-    lookup: killableLookUp,
-    logger: false,
-    ...(mode === 'lines' ? { limit: flags.limit } : {}),
-    deadlines: {
-      connectMs: flags.connectTimeout,
-      firstByteMs: flags.idleTimeout,
-      idleMs: flags.idleTimeout,
+    onFailure: ({ attempt, error, pauseMs }) => {
+      const count = flags.retry === Infinity ? attempt : `${attempt} of ${flags.retry + 1}`
+      printWords(toLine(`attempt ${count}: ${error.message}; again in ${pauseMs} ms`))
     },
   })
   if (mode === 'probe') {

@@ -79,3 +79,16 @@ export function parseCount(text: string): number {
   }
   return count
 }
+
+/**
+ * How often something is tried again, 0 or above; `forever` is Infinity.
+ * @throws UsageError when it is none
+ */
+export function parseRetries(text: string): number {
+  if (text === 'forever') return Infinity
+  const retries = /^\d+$/.test(text.trim()) ? Number(text) : NaN
+  if (!Number.isSafeInteger(retries)) {
+    throw new UsageError(`'${text}' is no number of retries`, 'Write 0 or above, or forever.')
+  }
+  return retries
+}

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { parseCount, parseDuration, parseSize } from '../../src/cli/units.js'
+import { parseCount, parseDuration, parseRetries, parseSize } from '../../src/cli/units.js'
 import { UsageError } from '../../src/cli/usage-error.js'
 import { thrownBy } from '../support/thrown-by.js'
 
@@ -81,6 +81,22 @@ describe('parseCount()', () => {
 
   test.each(['0', '-1', '1.5', '1k', '', 'many', '99999999999999999999'])('refuses %j', (text) => {
     const error = thrownBy(() => parseCount(text))
+    expect(error).toBeInstanceOf(UsageError)
+    expect((error as UsageError).message).toContain(`'${text}'`)
+  })
+})
+
+describe('parseRetries()', () => {
+  test.each([
+    ['0', 0],
+    ['12', 12],
+    ['forever', Infinity],
+  ])('takes %s', (text, retries) => {
+    expect(parseRetries(text)).toBe(retries)
+  })
+
+  test.each(['-1', '1.5', '', 'off', '99999999999999999999'])('refuses %j', (text) => {
+    const error = thrownBy(() => parseRetries(text))
     expect(error).toBeInstanceOf(UsageError)
     expect((error as UsageError).message).toContain(`'${text}'`)
   })
