@@ -1,17 +1,24 @@
 /** The flags of `standpipe connect`. What it does is loaded when it is done. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
+import { DEFAULT_LIMIT } from '../protocol/stream-reader.js'
 import { parseAddress } from './address.js'
-import { addFlags, durationFlag } from './environment.js'
+import { chooseMode } from './connect-mode.js'
+import { addFlags, durationFlag, flag } from './environment.js'
 import type { ConnectFlags } from './run-connect.js'
+import { parseSize } from './units.js'
 import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
-In a pipe the bytes are exact. The end of the input ends our half of the connection; the answer is then
+In a pipe the bytes are exact, but for --crlf. The end of the input ends our half of the connection; the answer is then
 waited for, however long it takes.
+
+With --lines our half is ended only after the last reply, and a peer that ends before it is exit 56. A line of the
+peer that comes before any was sent, such as a greeting, is printed too; with --json its line and ms are null.
 
 Examples:
   printf 'Hello\\nWorld\\n' | standpipe connect :8888
   standpipe connect example.com 7 --idle-timeout 30s
+  standpipe connect :8888 --lines --json < questions > answers
   standpipe connect unix:/run/echo.sock < request > reply`
 
 /** Adds `connect` to the program. */
@@ -30,10 +37,21 @@ export function defineConnect(program: Command): void {
           'Write the port that the server listens on.',
         )
       }
+      const mode = chooseMode(flags, command)
       const { runConnect } = await import('./run-connect.js')
-      process.exitCode = await runConnect(address, flags)
+      process.exitCode = await runConnect(address, mode, flags)
     })
   addFlags(command, [
+    new Option(
+      '--lines',
+      'pair each line of the input with a line of the peer, and end with the last',
+    ),
+    new Option('--json', 'with --lines: print each pair as one JSON object: { line, reply, ms }'),
+    flag('--limit <size>', 'with --lines: the longest line', parseSize, {
+      value: DEFAULT_LIMIT,
+      shown: '64k',
+    }),
+    new Option('--crlf', 'send CRLF where a line of the input ends in LF'),
     durationFlag(
       '--connect-timeout',
       'how long connecting may take, the look-up of the name included; or off',

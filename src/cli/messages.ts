@@ -7,6 +7,7 @@ import {
   BrokenError,
   ConnectError,
   describeSystemError,
+  LimitOverrunError,
   ListenError,
   LookupError,
   TimeoutError,
@@ -47,6 +48,9 @@ function exitCodeAndHint(error: Error): [ExitCode, string] | undefined {
   if (error instanceof ListenError) return [EXIT.failed, listenHint(error)]
   if (error instanceof BrokenError) {
     return [EXIT.broken, 'The peer may have failed; what was on its way is lost']
+  }
+  if (error instanceof LimitOverrunError) {
+    return [EXIT.failed, '--limit sets how long a line may be']
   }
   if (error instanceof OutputError) {
     return [EXIT.couldNotWrite, 'Free some space, or write somewhere else']

@@ -7,17 +7,11 @@
  * The two directions are independent: one that is slow holds only its own source. This file neither dials nor
  * prints, and decides no exit code.
  */
-import { onAbort } from '../concurrency/abort.js'
 import { TimeoutError } from '../errors.js'
 import { describeAddress, type Connection } from '../protocol/connection.js'
 import type { StreamWriter } from '../protocol/stream-writer.js'
+import { nextChunk } from './next-chunk.js'
 import { InputError, type Output } from './stdio.js'
-
-/**
- * When the peer has ended, what stdin has at hand is still sent, since the peer may have ended one half only
- * and be taking an upload. A stdin that gives nothing for so long is not waited for.
- */
-const INPUT_LULL_MS = 200
 
 /** A stall after the peer's end is found at most a fifth too late. */
 const CHECKS_PER_IDLE_TIMEOUT = 5
@@ -78,37 +72,6 @@ async function send(
     await writer.drain()
   }
   writer.writeEof()
-}
-
-/** The next chunk; undefined at the end of the input, or when the peer has ended and none comes for a while. */
-function nextChunk(
-  chunks: AsyncIterator<Buffer>,
-  peerEnds: AbortSignal,
-): Promise<Buffer | undefined> {
-  return new Promise((resolve, reject) => {
-    let lull: NodeJS.Timeout | undefined
-    const waitNoLonger = (): void => {
-      lull = setTimeout(() => {
-        resolve(undefined)
-      }, INPUT_LULL_MS)
-    }
-    const stopListening = onAbort(peerEnds, waitNoLonger)
-    if (peerEnds.aborted) waitNoLonger()
-    const settle = (): void => {
-      stopListening()
-      clearTimeout(lull)
-    }
-    chunks.next().then(
-      (next) => {
-        settle()
-        resolve(next.done === true ? undefined : next.value)
-      },
-      (error: unknown) => {
-        settle()
-        reject(new InputError(error))
-      },
-    )
-  })
 }
 
 /** No read waits after the peer's end, so that the connection's own idle deadline is over: this is its successor. */

@@ -2,28 +2,42 @@
 import { raceAbort } from '../concurrency/abort.js'
 import { TimeoutError } from '../errors.js'
 import { openConnection } from '../client/open-connection.js'
-import { describeAddress, type Address } from '../protocol/connection.js'
+import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
+import type { ConnectMode, ModeFlags } from './connect-mode.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
+import { runLineSession } from './line-session.js'
 import { runPipeSession } from './pipe-session.js'
+import { Spool } from './spool.js'
 import { openStdout } from './stdio.js'
+import { toCrlf } from './to-crlf.js'
 
 /** The flags of `standpipe connect`; times in milliseconds, Infinity for no bound. */
-export interface ConnectFlags {
+export interface ConnectFlags extends ModeFlags {
   /** For connecting, the look-up of the name included. */
   connectTimeout: number
   /** Without a byte either way. */
   idleTimeout: number
   /** For everything. */
   timeout: number
+  /** Whether an LF of the input is sent as CRLF. */
+  crlf?: boolean
+  /** Whether what is printed is one JSON object a line. */
+  json?: boolean
+  /** The longest line, in bytes, where lines matter. */
+  limit: number
 }
 
 /**
  * @throws the errors of openConnection and of the session, for messages.ts to explain
  * @throws Interruption on SIGINT or SIGTERM
  */
-export async function runConnect(address: Address, flags: ConnectFlags): Promise<ExitCode> {
+export async function runConnect(
+  address: Address,
+  mode: ConnectMode,
+  flags: ConnectFlags,
+): Promise<ExitCode> {
   const ends = new AbortController()
   onStopSignal((signal) => {
     ends.abort(new Interruption(signal))
@@ -40,20 +54,40 @@ export async function runConnect(address: Address, flags: ConnectFlags): Promise
     signal: ends.signal,
     lookup: killableLookUp,
     logger: false,
+    ...(mode === 'lines' ? { limit: flags.limit } : {}),
     deadlines: {
       connectMs: flags.connectTimeout,
       firstByteMs: flags.idleTimeout,
       idleMs: flags.idleTimeout,
     },
   })
-  const session = runPipeSession(connection, process.stdin, openStdout(), {
-    idleTimeoutMs: flags.idleTimeout,
-  })
+  const session = runSession(connection, mode, flags)
   try {
     await raceAbort(session, ends.signal)
     return EXIT.done
   } finally {
     // Does nothing after a clean end; otherwise the peer should know that something was lost.
     connection.abort()
+  }
+}
+
+async function runSession(
+  connection: Connection,
+  mode: ConnectMode,
+  flags: ConnectFlags,
+): Promise<void> {
+  const { crlf = false, json = false, limit, idleTimeout: idleTimeoutMs } = flags
+  const input = crlf ? toCrlf(process.stdin) : process.stdin
+  const output = new Spool(openStdout())
+  switch (mode) {
+    case 'pipe':
+      await runPipeSession(connection, input, output, { idleTimeoutMs })
+      return
+    case 'lines':
+      await runLineSession(connection, input, output, {
+        json,
+        limit,
+        terminator: crlf ? '\r\n' : '\n',
+      })
   }
 }

@@ -7,6 +7,7 @@ import { UsageError } from '../../src/cli/usage-error.js'
 import {
   BrokenError,
   ConnectError,
+  LimitOverrunError,
   ListenError,
   LookupError,
   TimeoutError,
@@ -66,6 +67,12 @@ describe('explain()', () => {
     ['peer vanished', timeoutError('keep-alive'), 28, 'network'],
     ['reset', new BrokenError('reset', { code: 'ERR_STANDPIPE_RESET' }), 56, 'lost'],
     ['full disk', new OutputError(errno('ENOSPC')), 23, 'space'],
+    [
+      'a line that is too long',
+      new LimitOverrunError('line 2 is too long', { limit: 1, consumed: 2, found: true }),
+      1,
+      '--limit',
+    ],
     ['unreadable input', new InputError(errno('EIO')), 1, ''],
     [
       'port in use',
