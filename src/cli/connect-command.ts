@@ -18,6 +18,7 @@ peer that comes before any was sent, such as a greeting, is printed too; with --
 Examples:
   printf 'Hello\\nWorld\\n' | standpipe connect :8888
   standpipe connect example.com 7 --idle-timeout 30s
+  standpipe connect :8888 --probe --timeout 1s
   standpipe connect :8888 --lines --json < questions > answers
   standpipe connect unix:/run/echo.sock < request > reply`
 
@@ -46,11 +47,16 @@ export function defineConnect(program: Command): void {
       '--lines',
       'pair each line of the input with a line of the peer, and end with the last',
     ),
-    new Option('--json', 'with --lines: print each pair as one JSON object: { line, reply, ms }'),
+    new Option(
+      '--json',
+      'print JSON: with --lines an object { line, reply, ms } for each pair, with --probe one in all',
+    ),
     flag('--limit <size>', 'with --lines: the longest line', parseSize, {
       value: DEFAULT_LIMIT,
       shown: '64k',
     }),
+    new Option('--hex', 'show what goes and what comes in hexadecimal'),
+    new Option('--probe', 'only connect, print the address and the time, and send nothing'),
     new Option('--crlf', 'send CRLF where a line of the input ends in LF'),
     durationFlag(
       '--connect-timeout',

@@ -2,7 +2,7 @@
 import type { Command } from 'commander'
 import { UsageError } from './usage-error.js'
 
-const MODES = ['lines'] as const
+const MODES = ['lines', 'hex', 'probe'] as const
 
 /** `pipe` is what it does without a flag. */
 export type ConnectMode = 'pipe' | (typeof MODES)[number]
@@ -11,12 +11,18 @@ export type ConnectMode = 'pipe' | (typeof MODES)[number]
 export interface ModeFlags {
   /** Each line of the input is paired with one of the peer. */
   lines?: boolean
+  /** What goes and what comes is shown in hexadecimal. */
+  hex?: boolean
+  /** It is only found out whether one can connect. */
+  probe?: boolean
 }
 
 /** In which modes a flag that changes how they work has a meaning, and what to do where it has none. */
 const MEANING: Readonly<Record<string, { modes: readonly ConnectMode[]; hint: string }>> = {
-  json: { modes: ['lines'], hint: 'Give --lines as well.' },
-  limit: { modes: ['lines'], hint: 'Give --lines as well.' },
+  json: { modes: ['lines', 'probe'], hint: 'Give it with --lines or --probe.' },
+  limit: { modes: ['lines'], hint: 'Give it with --lines.' },
+  crlf: { modes: ['pipe', 'lines', 'hex'], hint: 'Leave it out.' },
+  idleTimeout: { modes: ['pipe', 'lines', 'hex'], hint: 'Leave it out.' },
 }
 
 /**

@@ -5,10 +5,12 @@ import { openConnection } from '../client/open-connection.js'
 import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
 import type { ConnectMode, ModeFlags } from './connect-mode.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
+import { showReceived, showSent } from './hex-view.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runLineSession } from './line-session.js'
 import { runPipeSession } from './pipe-session.js'
+import { reportProbe } from './probe.js'
 import { Spool } from './spool.js'
 import { openStdout } from './stdio.js'
 import { toCrlf } from './to-crlf.js'
@@ -49,6 +51,7 @@ export async function runConnect(
       ends.abort(error)
     }, flags.timeout)
   }
+  const startedAt = performance.now()
   const connection = await openConnection({
     ...address,
     signal: ends.signal,
@@ -61,6 +64,14 @@ export async function runConnect(
       idleMs: flags.idleTimeout,
     },
   })
+  if (mode === 'probe') {
+    const { json = false } = flags
+    const ms = performance.now() - startedAt
+    await raceAbort(reportProbe(connection, openStdout(), { ms, json }), ends.signal)
+    // The peer need not end as well: the process does, and the kernel sees to the rest.
+    void connection.close()
+    return EXIT.done
+  }
   const session = runSession(connection, mode, flags)
   try {
     await raceAbort(session, ends.signal)
@@ -73,7 +84,7 @@ export async function runConnect(
 
 async function runSession(
   connection: Connection,
-  mode: ConnectMode,
+  mode: Exclude<ConnectMode, 'probe'>,
   flags: ConnectFlags,
 ): Promise<void> {
   const { crlf = false, json = false, limit, idleTimeout: idleTimeoutMs } = flags
@@ -82,6 +93,11 @@ async function runSession(
   switch (mode) {
     case 'pipe':
       await runPipeSession(connection, input, output, { idleTimeoutMs })
+      return
+    case 'hex':
+      await runPipeSession(connection, showSent(input, output), showReceived(output), {
+        idleTimeoutMs,
+      })
       return
     case 'lines':
       await runLineSession(connection, input, output, {

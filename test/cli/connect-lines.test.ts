@@ -226,8 +226,8 @@ describe('the flags of --lines', () => {
   })
 
   test.each([
-    [['--json'], '--json has no meaning by itself. Give --lines as well.'],
-    [['--limit', '1k'], '--limit has no meaning by itself. Give --lines as well.'],
+    [['--json'], '--json has no meaning by itself. Give it with --lines or --probe.'],
+    [['--limit', '1k'], '--limit has no meaning by itself. Give it with --lines.'],
   ])('%j alone is exit 2', async (args, words) => {
     const { code, stderr } = await runCommand(['connect', ':1', ...args])
     expect(code).toBe(2)
