@@ -10,13 +10,14 @@
  * Invariant: `#parts` (bytes, in order) come before `#text` (written later); `#counted` is the exact size of
  * all but `#text`.
  */
-import { checkTimeout, onAbort, type WaitOptions } from '../concurrency/abort.js'
+import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
-import { ClosedError, SlowConsumerError, TimeoutError } from '../errors.js'
+import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
 import { madeNow, type LateError } from './late-error.js'
 import type { Transport } from './transport.js'
+import { WriteWaiters } from './write-waiters.js'
 
 /** What leaves in one write: the size up to which one syscall is cheaper per byte, and Node's own read size. */
 const SLICE_BYTES = 64 * 1024
@@ -81,21 +82,6 @@ export interface WriterHost {
   overflowed(error: SlowConsumerError): void
 }
 
-interface Waiter {
-  readonly resolve: () => void
-  readonly reject: (reason: unknown) => void
-  /** The total of flushed bytes at which it resolves; or DRAIN, or SOURCE. */
-  readonly position: number
-  readonly due: number
-  readonly timeoutMs: number
-  readonly stopListening: () => void
-}
-
-/** The position of a drain, which waits for the low mark. */
-const DRAIN = -1
-/** The position of a pipe that waits for its source, and only wants to know when writing has ended. */
-const SOURCE = Infinity
-
 const DRAINED = Promise.resolve()
 
 export class StreamWriter {
@@ -135,7 +121,8 @@ export class StreamWriter {
   #endSent = false
   /** Whether the connection was closed here, so that waiting to write more makes no sense. */
   #isClosed = false
-  #waiters: Waiter[] | undefined
+  /** Those who wait; made for the first of them. */
+  #waiters: WriteWaiters | undefined
   readonly #onWritten = (error?: Error | null): void => {
     this.#written(error ?? undefined)
   }
@@ -237,7 +224,7 @@ export class StreamWriter {
       return ++this.#drainsThisTurn < DRAINS_PER_TURN ? DRAINED : this.#letLoopTurn()
     }
     if (this.#isClosed) return rejected(this.#refuse())
-    return this.#waitFor(DRAIN, options)
+    return this.#waiting.drained(options)
   }
 
   /**
@@ -255,7 +242,7 @@ export class StreamWriter {
     if (position > this.#flushedBytes) this.#flushNow()
     if (this.#flushedBytes >= position) return DRAINED
     if (this.#failure !== undefined) return rejected(this.#failure)
-    return this.#waitFor(position, options)
+    return this.#waiting.flushed(position, options)
   }
 
   /**
@@ -308,7 +295,10 @@ export class StreamWriter {
         options.signal?.throwIfAborted()
         if (this.#refusal !== undefined) throw this.#refuse()
         waitsForSource = true
-        const next = await this.#unlessEnded(Promise.resolve(iterator.next()), options.signal)
+        const next = await this.#waiting.unlessEnded(
+          Promise.resolve(iterator.next()),
+          options.signal,
+        )
         waitsForSource = false
         if (next.done === true) return
         this.write(next.value)
@@ -333,11 +323,7 @@ export class StreamWriter {
     if (this.#failure !== undefined) return
     this.#refusal = refusal
     this.#isClosed = true
-    const waiters = this.#waiters ?? []
-    const isFlush = ({ position }: Waiter): boolean => position !== DRAIN && position !== SOURCE
-    this.#waiters = waiters.filter(isFlush)
-    for (const waiter of waiters) if (!isFlush(waiter)) waiter.reject(this.#refuse())
-    this.#expectSoonest()
+    this.#waiters?.rejectWriting(() => this.#refuse())
     this.#isEnding = true
     this.#flushNow()
   }
@@ -366,9 +352,7 @@ export class StreamWriter {
     this.#gather = undefined
     this.#counted = 0
     this.#inFlight = 0
-    const waiters = this.#waiters
-    this.#waiters = undefined
-    for (const waiter of waiters ?? []) waiter.reject(error)
+    this.#waiters?.rejectAll(error)
   }
 
   /**
@@ -376,15 +360,7 @@ export class StreamWriter {
    * @internal
    */
   callTimedOut(): void {
-    const now = this.#deadlines.clock.now()
-    const waiters = this.#waiters ?? []
-    this.#waiters = waiters.filter((waiter) => waiter.due > now)
-    for (const waiter of waiters) {
-      if (waiter.due > now) continue
-      const message = `${this.bufferedBytes} bytes are still waiting after ${waiter.timeoutMs} ms`
-      waiter.reject(new TimeoutError(message, 'call', waiter.timeoutMs))
-    }
-    this.#expectSoonest()
+    this.#waiters?.rejectLate(this.bufferedBytes)
   }
 
   /** Why a write is refused, made when the first one is. */
@@ -563,7 +539,7 @@ export class StreamWriter {
     this.#counted -= size
     this.#flushedBytes += size
     this.#deadlines.writeProgresses()
-    if (this.#waiters !== undefined) this.#wakeWaiters()
+    this.#waiters?.wake(this.bufferedBytes <= this.#lowMark, this.#flushedBytes)
     if (this.#endSent) this.#host.allSent()
   }
 
@@ -589,88 +565,9 @@ export class StreamWriter {
 
   // ---- waiting
 
-  #waitFor(position: number, options: WaitOptions | undefined): Promise<void> {
-    return unobserved(
-      new Promise<void>((resolve, reject) => {
-        this.#addWaiter(position, options ?? {}, resolve, reject)
-      }),
-    )
-  }
-
-  #addWaiter(
-    position: number,
-    { signal, timeoutMs }: WaitOptions,
-    resolve: () => void,
-    reject: (reason: unknown) => void,
-  ): Waiter {
-    const stopListening = onAbort(signal, () => {
-      this.#forget(waiter)
-      reject(signal?.reason)
-      this.#expectSoonest()
-    })
-    const waiter: Waiter = {
-      resolve: () => {
-        stopListening()
-        resolve()
-      },
-      reject: (reason) => {
-        stopListening()
-        reject(reason)
-      },
-      position,
-      due: timeoutMs === undefined ? Infinity : this.#deadlines.clock.now() + timeoutMs,
-      timeoutMs: timeoutMs ?? Infinity,
-      stopListening,
-    }
-    this.#waiters ??= []
-    this.#waiters.push(waiter)
-    if (waiter.due !== Infinity) this.#expectSoonest()
-    return waiter
-  }
-
-  #forget(waiter: Waiter): void {
-    waiter.stopListening()
-    this.#waiters = this.#waiters?.filter((other) => other !== waiter)
-  }
-
-  /** Settles as the promise of a source does, or rejects as soon as writing has ended or the signal aborts. */
-  #unlessEnded<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
-    return new Promise<T>((resolve, reject) => {
-      const waiter = this.#addWaiter(SOURCE, { signal }, ignore, reject)
-      promise.then(
-        (value) => {
-          this.#forget(waiter)
-          resolve(value)
-        },
-        (error: unknown) => {
-          this.#forget(waiter)
-          reject(error)
-        },
-      )
-    })
-  }
-
-  #wakeWaiters(): void {
-    const waiters = this.#waiters
-    if (waiters === undefined) return
-    const isLow = this.bufferedBytes <= this.#lowMark
-    const flushed = this.#flushedBytes
-    const done = (waiter: Waiter): boolean =>
-      waiter.position === DRAIN ? isLow : waiter.position <= flushed
-    const ready = waiters.filter(done)
-    if (ready.length === 0) return
-    const rest = waiters.filter((waiter) => !done(waiter))
-    this.#waiters = rest.length === 0 ? undefined : rest
-    for (const waiter of ready) waiter.resolve()
-    this.#expectSoonest()
-  }
-
-  #expectSoonest(): void {
-    let soonest: Waiter | undefined
-    for (const waiter of this.#waiters ?? []) {
-      if (waiter.due < (soonest?.due ?? Infinity)) soonest = waiter
-    }
-    this.#deadlines.writeCallDueAt(soonest?.due ?? Infinity, soonest?.timeoutMs ?? 0)
+  get #waiting(): WriteWaiters {
+    this.#waiters ??= new WriteWaiters(this.#deadlines)
+    return this.#waiters
   }
 
   #letLoopTurn(): Promise<void> {
@@ -726,5 +623,3 @@ async function closeSource(
     // The first error is the one that counts.
   }
 }
-
-function ignore(): void {}
