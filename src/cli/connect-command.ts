@@ -1,5 +1,5 @@
 /** The flags of `standpipe connect`. What it does is loaded when it is done. */
-import type { Command } from 'commander'
+import { Option, type Command } from 'commander'
 import { parseAddress } from './address.js'
 import { addFlags, durationFlag } from './environment.js'
 import type { ConnectFlags } from './run-connect.js'
@@ -7,7 +7,9 @@ import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
 In a pipe the bytes are exact. The end of the input ends our half of the connection; the answer is then
-waited for, however long it takes.
+waited for, however long it takes. At a terminal a line is sent at Enter, Ctrl+D ends our half, Ctrl+C leaves,
+and control characters of the peer are shown as ^[ and the like. A line that begins with a space is not kept in
+the history.
 
 Examples:
   printf 'Hello\\nWorld\\n' | standpipe connect :8888
@@ -44,5 +46,10 @@ export function defineConnect(program: Command): void {
       off: true,
     }),
     durationFlag('--timeout', 'end after so long in all', 'off', { off: true }),
+    new Option(
+      '--history <file>',
+      'where lines typed at a terminal are kept (default: ~/.local/state/standpipe/history)',
+    ),
+    new Option('--no-history', 'keep no lines'),
   ])
 }
