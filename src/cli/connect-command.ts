@@ -10,7 +10,8 @@ import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
 In a pipe the bytes are exact, but for --crlf. The end of the input ends our half of the connection; the answer is then
-waited for, however long it takes.
+waited for, however long it takes. At a terminal a line is sent at Enter, Ctrl+D ends our half, Ctrl+C leaves, and control
+characters of the peer are shown as ^[ and the like. A line that begins with a space is not kept in the history.
 
 With --lines our half is ended only after the last reply, and a peer that ends before it is exit 56. A line of the
 peer that comes before any was sent, such as a greeting, is printed too; with --json its line and ms are null.
@@ -74,5 +75,10 @@ export function defineConnect(program: Command): void {
       parseRetries,
       { value: 0, shown: '0' },
     ),
+    new Option(
+      '--history <file>',
+      'where lines typed at a terminal are kept (default: ~/.local/state/standpipe/history)',
+    ),
+    new Option('--no-history', 'keep no lines'),
   ])
 }

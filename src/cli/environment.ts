@@ -46,7 +46,8 @@ export function addFlags(
 ): void {
   for (const option of flags) {
     const variable = `STANDPIPE_${option.name().replaceAll('-', '_').toUpperCase()}`
-    const isUnset = option.isBoolean() && UNSET.has((environment[variable] ?? 'set').toLowerCase())
+    const isSwitch = option.isBoolean() || option.negate
+    const isUnset = isSwitch && UNSET.has((environment[variable] ?? 'set').toLowerCase())
     command.addOption(isUnset ? option : option.env(variable))
   }
 }

@@ -20,3 +20,20 @@ export class Interruption extends Error {
 export function onStopSignal(listener: (signal: StopSignal) => void): void {
   for (const signal of STOP_SIGNALS) process.on(signal, listener)
 }
+
+/** Signals that end a process at once, and would leave a terminal as it is. SIGKILL cannot be helped. */
+const DEADLY_SIGNALS = ['SIGHUP', 'SIGQUIT'] as const
+
+/** Calls `tidyUp` when another signal is about to end the process. The function it gives back calls that off. */
+export function beforeDeadlySignal(tidyUp: () => void): () => void {
+  const die = (signal: NodeJS.Signals): void => {
+    callOff()
+    tidyUp()
+    process.kill(process.pid, signal)
+  }
+  const callOff = (): void => {
+    for (const signal of DEADLY_SIGNALS) process.removeListener(signal, die)
+  }
+  for (const signal of DEADLY_SIGNALS) process.on(signal, die)
+  return callOff
+}

@@ -6,6 +6,7 @@ import { describeAddress, type Address, type Connection } from '../protocol/conn
 import type { ConnectMode, ModeFlags } from './connect-mode.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { showReceived, showSent } from './hex-view.js'
+import { defaultHistoryPath, History } from './history.js'
 import { Interruption, onStopSignal } from './interruption.js'
 import { killableLookUp } from './killable-look-up.js'
 import { runLineSession } from './line-session.js'
@@ -15,6 +16,7 @@ import { reportProbe } from './probe.js'
 import { retryConnecting } from './retry-connecting.js'
 import { Spool } from './spool.js'
 import { openStdout, printWords } from './stdio.js'
+import { runTerminalSession } from './terminal-session.js'
 import { toCrlf } from './to-crlf.js'
 
 /** The flags of `standpipe connect`; times in milliseconds, Infinity for no bound. */
@@ -33,6 +35,8 @@ export interface ConnectFlags extends ModeFlags {
   json?: boolean
   /** The longest line, in bytes, where lines matter. */
   limit: number
+  /** Where the lines typed at a terminal are kept; false to keep none. */
+  history?: string | false
 }
 
 /**
@@ -87,9 +91,12 @@ export async function runConnect(
     void connection.close()
     return EXIT.done
   }
-  const session = runSession(connection, mode, flags)
   try {
-    await raceAbort(session, ends.signal)
+    if (mode === 'pipe' && process.stdin.isTTY && process.stdout.isTTY) {
+      await converse(connection, flags, ends.signal)
+    } else {
+      await raceAbort(runSession(connection, mode, flags), ends.signal)
+    }
     return EXIT.done
   } finally {
     // Does nothing after a clean end; otherwise the peer should know that something was lost.
@@ -121,4 +128,25 @@ async function runSession(
         terminator: crlf ? '\r\n' : '\n',
       })
   }
+}
+
+/** The session of a person at a terminal. */
+async function converse(
+  connection: Connection,
+  { history = defaultHistoryPath(), crlf = false }: ConnectFlags,
+  signal: AbortSignal,
+): Promise<void> {
+  const where = describeAddress(connection.remote)
+  printWords(`standpipe connect: connected to ${where} (Ctrl+D ends, Ctrl+C leaves)`)
+  const warn = (message: string): void => {
+    printWords(`standpipe connect: ${message}`)
+  }
+  await runTerminalSession(connection, {
+    input: process.stdin,
+    screen: process.stdout,
+    output: openStdout(),
+    history: new History(history === false ? undefined : history, warn),
+    lineEnd: crlf ? '\r\n' : '\n',
+    signal,
+  })
 }
