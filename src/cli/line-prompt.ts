@@ -1,13 +1,10 @@
 /**
  * A line prompt at the bottom of a terminal, and text that appears above it while one types. The editing, the keys
  * and the recall of lines are those of node:readline; this file only takes the prompt off the screen and puts it back.
+ * Once it is closed no key is read, and text is printed as it comes.
  *
- *     up ── the prompt and what is typed stand on the screen, the terminal is raw
- *     held ── nothing is read and nothing stands; the terminal is itself, so that Ctrl+C is a signal
- *     closed ── the same, for good
- *
- * Invariant: whoever closes it, in whatever state, finds the terminal as it was before, and the cursor at the
- * beginning of a line. It knows no connection.
+ * Invariant: whoever closes it finds the terminal as it was before, and the cursor at the beginning of a line. It
+ * knows no connection.
  */
 import { createInterface, type Interface } from 'node:readline'
 import type { ReadStream, WriteStream } from 'node:tty'
@@ -51,7 +48,7 @@ export class LinePrompt {
   readonly #options: LinePromptOptions
   /** readline draws without moving the cursor on such a terminal, and so do we. */
   readonly #isDumb = process.env['TERM'] === 'dumb'
-  #state: 'up' | 'held' | 'closed' = 'up'
+  #isClosed = false
   /** Whether the end is our doing. */
   #isClosedHere = false
   /** Whether the prompt is on the screen, and with which question. */
@@ -94,7 +91,7 @@ export class LinePrompt {
   }
 
   get isClosed(): boolean {
-    return this.#state === 'closed'
+    return this.#isClosed
   }
 
   /**
@@ -117,26 +114,9 @@ export class LinePrompt {
     this.#putUp()
   }
 
-  /** Takes no more keys until `release()`. */
-  hold(): void {
-    if (this.#state !== 'up') return
-    this.#takeOff()
-    this.#state = 'held'
-    this.#line.pause()
-    this.#options.input.setRawMode(false)
-  }
-
-  release(): void {
-    if (this.#state !== 'held') return
-    this.#options.input.setRawMode(true)
-    this.#state = 'up'
-    this.#line.resume()
-    this.#putUp()
-  }
-
   /** Restores the terminal. What was typed and not entered stays on the screen. Any number of calls. */
   close(): void {
-    if (this.#state === 'closed') {
+    if (this.#isClosed) {
       if (!this.#isAtLineStart) void this.#write('\n')
       return
     }
@@ -151,7 +131,7 @@ export class LinePrompt {
     if (this.#line.line === '' && this.#question === '') this.#takeOff()
     else if (this.#stands) void this.#write('\n')
     this.#stands = false
-    this.#state = 'closed'
+    this.#isClosed = true
     if (!this.#isClosedHere) this.#options.onEnd()
   }
 
@@ -186,7 +166,7 @@ export class LinePrompt {
   }
 
   #putUp(): void {
-    if (this.#stands || this.#state !== 'up') return
+    if (this.#stands || this.#isClosed) return
     this.#stands = true
     if (this.#rowsAbove > 0) void this.#write('\n'.repeat(this.#rowsAbove))
     this.#rowsAbove = 0

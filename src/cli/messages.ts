@@ -15,6 +15,7 @@ import {
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { Interruption } from './interruption.js'
 import { InputError, OutputError, ReaderLeftError } from './stdio.js'
+import { StuckPeerError } from './stuck-peer-error.js'
 import { UsageError } from './usage-error.js'
 
 export interface Explanation {
@@ -56,6 +57,9 @@ function exitCodeAndHint(error: Error): [ExitCode, string] | undefined {
     return [EXIT.couldNotWrite, 'Free some space, or write somewhere else']
   }
   if (error instanceof InputError) return [EXIT.failed, '']
+  if (error instanceof StuckPeerError) {
+    return [EXIT.failed, 'What is that long is better sent by a pipe, which waits']
+  }
   return undefined
 }
 

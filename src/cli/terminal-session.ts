@@ -11,15 +11,14 @@
 import type { ReadStream, WriteStream } from 'node:tty'
 import { raceAbort } from '../concurrency/abort.js'
 import { deferred, unobserved } from '../concurrency/deferred.js'
+import { SlowConsumerError } from '../errors.js'
 import { describeAddress, type Connection } from '../protocol/connection.js'
 import { MOST_LINES, type History } from './history.js'
 import { beforeDeadlySignal, Interruption } from './interruption.js'
 import { LinePrompt } from './line-prompt.js'
 import { PeerText } from './peer-text.js'
 import { InputError, type Output } from './stdio.js'
-
-/** No more keys are read while so much waits for the peer: a paste is larger than a person's typing. */
-const HOLD_ABOVE_BYTES = 65_536
+import { StuckPeerError } from './stuck-peer-error.js'
 
 /** After Ctrl+D a peer that has not ended by then is said to be waited for. */
 const QUIET_WAIT_MS = 1000
@@ -44,6 +43,8 @@ export interface TerminalSessionOptions {
  * @throws BrokenError when the peer resets, or does not take all that was entered
  * @throws Interruption on Ctrl+C
  * @throws TimeoutError when a deadline of the connection has passed
+ * @throws StuckPeerError when more waits for the peer than the writer takes. Keys are read on until then, since
+ *   Ctrl+C is one of them.
  * @throws InputError, OutputError
  */
 export async function runTerminalSession(
@@ -67,15 +68,11 @@ export async function runTerminalSession(
     onLine: (line) => {
       if (!isSecret()) history.add(line)
       text.breakOff()
-      unlessBroken(() => {
-        send(line)
-      })
+      send(`${line}${lineEnd}`)
     },
     onEnd: () => {
       text.breakOff()
-      unlessBroken(() => {
-        writer.writeEof()
-      })
+      if (!writer.isClosing) writer.writeEof()
       quietWait = setTimeout(() => {
         prompt.say(`standpipe connect: waiting for ${peer} to end (Ctrl+C leaves)`)
       }, QUIET_WAIT_MS)
@@ -90,21 +87,15 @@ export async function runTerminalSession(
 
   const isSecret = (): boolean => ASKS_FOR_SECRET.test(text.unfinished)
 
-  const unlessBroken = (write: () => void): void => {
-    try {
-      write()
-    } catch (error) {
-      failure.reject(error)
-    }
-  }
-
   const send = (line: string): void => {
-    writer.write(`${line}${lineEnd}`)
-    if (writer.bufferedBytes <= HOLD_ABOVE_BYTES) return
-    prompt.hold()
-    writer.drain().then(() => {
-      prompt.release()
-    }, failure.reject)
+    try {
+      writer.write(line)
+    } catch (error) {
+      // The reader tells of a broken connection as well, and only after what had arrived before.
+      if (error instanceof SlowConsumerError) {
+        failure.reject(new StuckPeerError(peer, error.bufferedBytes))
+      }
+    }
   }
 
   const receive = async (): Promise<void> => {
@@ -124,13 +115,15 @@ export async function runTerminalSession(
   })
   try {
     await unlessFailed(receive())
-    if (!writer.isClosing) prompt.say(`standpipe connect: ${peer} has ended the connection`)
-    writer.writeEof()
+    if (!writer.isClosing) {
+      prompt.say(`standpipe connect: ${peer} has ended the connection`)
+      writer.writeEof()
+    }
     await unlessFailed(writer.waitClosed())
   } catch (error) {
-    // The terminal has shown ^C by itself.
+    // A terminal that is not raw has shown ^C by itself.
     const isCtrlC = error instanceof Interruption && error.signal === 'SIGINT'
-    if (isCtrlC && quietWait !== undefined) await prompt.print('\n')
+    if (isCtrlC && error === signal.reason && prompt.isClosed) await prompt.print('\n')
     throw error
   } finally {
     clearTimeout(quietWait)

@@ -3,6 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { Interruption } from '../../src/cli/interruption.js'
 import { explain } from '../../src/cli/messages.js'
 import { InputError, OutputError, ReaderLeftError } from '../../src/cli/stdio.js'
+import { StuckPeerError } from '../../src/cli/stuck-peer-error.js'
 import { UsageError } from '../../src/cli/usage-error.js'
 import {
   BrokenError,
@@ -58,6 +59,7 @@ describe('explain()', () => {
     ['refused elsewhere', connectError(['192.0.2.1:80', 'ECONNREFUSED']), 7, 'Check the port'],
     ['unreachable', connectError(['192.0.2.1:80', 'EHOSTUNREACH']), 7, 'Check the address'],
     ['no permission', connectError(['unix:/run/a', 'EACCES']), 7, 'permissions'],
+    ['a peer that takes nothing', new StuckPeerError('[::1]:9', 5), 1, 'by a pipe'],
     ['a file in place of a socket', connectError(['unix:/a', 'ENOTSOCK']), 7, 'no socket'],
     ['the kernel gave up connecting', connectError(['192.0.2.1:80', 'ETIMEDOUT']), 28, 'firewall'],
     ['connect timeout', timeoutError('connect'), 28, '--connect-timeout'],

@@ -301,11 +301,24 @@ describe.skipIf(isMissing('python3'))('a terminal', () => {
     expect(terminal.printed).not.toContain('\x1b')
   })
 
-  test('takes a paste that the peer is slow to take', async () => {
+  test('inserts a paste where the cursor is', async () => {
+    const { terminal, socket } = await startSession()
+    terminal.type('ad', KEY.left)
+    await terminal.shows('> ad')
+    terminal.type('bc')
+    await terminal.shows('> abcd')
+    terminal.type(KEY.enter)
+    expect(await received(socket)).toBe('abcd\n')
+    terminal.type(KEY.ctrlC)
+    expect(await terminal.end()).toMatchObject({ code: 130, ...TIDY })
+  })
+
+  test('sends a long paste whole', async () => {
     const { terminal, socket } = await startSession(['--no-history'])
     const lines = Array.from({ length: 300 }, (_, i) => `line ${i}`)
+    lines.push('x'.repeat(20_000))
     terminal.type(...lines.map((line) => line + KEY.enter))
-    await terminal.shows('> line 299', '>')
+    await terminal.shows(/x$/, '>')
     terminal.type(KEY.ctrlD)
     const { bytes } = await receiveAll(socket)
     expect(bytes.toString()).toBe(lines.map((line) => `${line}\n`).join(''))

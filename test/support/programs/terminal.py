@@ -32,17 +32,21 @@ os.close(held)
 for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT):
     signal.signal(number, lambda number, _frame: os.kill(child, number))
 
-sources = [master, alive, sys.stdin.fileno()]
+keyboard = sys.stdin.fileno()
+os.set_blocking(master, False)
+typed = b""
+sources = [master, alive, keyboard]
 while alive in sources:
-    ready, _, _ = select.select(sources, [], [])
+    ready, writable, _ = select.select(sources, [master] if typed else [], [])
     if master in ready:
         os.write(1, os.read(master, 65536))
-    elif sys.stdin.fileno() in ready:
-        typed = os.read(sys.stdin.fileno(), 65536)
-        if typed:
-            os.write(master, typed)
-        else:
-            sources.remove(sys.stdin.fileno())
+    elif writable:
+        # A terminal takes some kilobytes at a time.
+        typed = typed[os.write(master, typed) :]
+    elif keyboard in ready and not typed:
+        typed = os.read(keyboard, 65536)
+        if not typed:
+            sources.remove(keyboard)
     elif alive in ready:
         sources.remove(alive)
 
