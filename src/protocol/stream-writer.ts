@@ -378,16 +378,18 @@ export class StreamWriter {
       this.#textEncoding = encoding
       return
     }
-    // A pair of surrogates that two writes share is no character of either.
-    const endsPair = (data.charCodeAt(0) & 0xfc00) === 0xdc00
-    if (encoding !== this.#textEncoding || endsPair) {
+    if (encoding !== this.#textEncoding) {
       this.#turnTextIntoPart()
       this.#text = data
       this.#textEncoding = encoding
       return
     }
     this.#text += data
-    if (this.#textBytes >= 0) this.#textBytes += Buffer.byteLength(data, encoding)
+    if (this.#textBytes < 0) return
+    // Looked at only where it is counted: it would flatten the string, which is still to be joined to others.
+    // A pair of surrogates that two writes share is one character once they are joined.
+    const endsPair = (data.charCodeAt(0) & 0xfc00) === 0xdc00
+    this.#textBytes = endsPair ? -1 : this.#textBytes + Buffer.byteLength(data, encoding)
   }
 
   #appendBytes(data: Uint8Array): void {

@@ -179,15 +179,15 @@ describe('StreamWriter.write()', () => {
     expect(writer.bufferedBytes).toBe(0)
   })
 
-  test('takes two halves of a surrogate pair for two characters, sized alike', async () => {
+  test('joins the halves of a surrogate pair that one turn writes, and sizes them alike', async () => {
     const { writer, transport } = makeWriter()
     writer.write('\ud83d')
     expect(writer.bufferedBytes).toBe(3)
     writer.write('\ude00')
-    expect(writer.bufferedBytes).toBe(6)
+    expect(writer.bufferedBytes).toBe(4)
     await loopTurns(1)
-    expect(transport.bytes).toEqual(Buffer.from('\ufffd\ufffd'))
-    expect(writer.flushedBytes).toBe(6)
+    expect(transport.bytes).toEqual(Buffer.from('\u{1f600}'))
+    expect(writer.flushedBytes).toBe(4)
   })
 
   test('counts exactly, also when text is added to counted text', () => {
