@@ -4,6 +4,8 @@ import manifest from './package.json' with { type: 'json' }
 // The entries that a program imports: each has types and a line in the exports map of package.json.
 const libraryEntries = {
   index: 'src/index.ts',
+  'concurrency/index': 'src/concurrency/index.ts',
+  'observe/index': 'src/observe/index.ts',
   'testing/index': 'src/testing/index.ts',
 }
 

@@ -5,7 +5,7 @@
  * timer. A timer that fires for a wait that has long ended finds that out and is set for the next. As in
  * deadlines.ts one loop turn goes by before a verdict, so that a stalled loop first reads what has come.
  */
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 
 export class EarliestDeadline {
   readonly #clock: Clock

@@ -8,7 +8,7 @@ import { Connection, type Address, type ConnectionOptions } from '../protocol/co
 import { CLIENT_DEADLINES, resolveDeadlines, type DeadlineOptions } from '../protocol/deadlines.js'
 import { checkReaderOptions } from '../protocol/stream-reader.js'
 import { resolveMarks } from '../protocol/stream-writer.js'
-import { systemClock } from '../protocol/transport.js'
+import { systemClock } from '../concurrency/clock.js'
 import { dial } from './dial.js'
 
 export interface OpenConnectionOptions

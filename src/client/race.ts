@@ -12,7 +12,7 @@
  */
 import net from 'node:net'
 import type { Address } from '../protocol/connection.js'
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 
 /** After so long without an answer the next address is tried as well: the delay that RFC 8305 recommends. */
 export const STAGGER_MS = 250

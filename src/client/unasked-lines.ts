@@ -5,7 +5,7 @@
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { rejected } from '../concurrency/deferred.js'
 import { TimeoutError } from '../errors.js'
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 import { EarliestDeadline } from './earliest-deadline.js'
 import { PendingCall } from './pending-call.js'
 

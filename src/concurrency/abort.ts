@@ -1,4 +1,4 @@
-import { setMaxListeners } from 'node:events'
+/** What every call that waits takes, and how it listens to its signal. */
 
 /** What every call that waits takes. */
 export interface WaitOptions {
@@ -11,22 +11,54 @@ export interface WaitOptions {
 const NOTHING = (): void => {}
 
 /**
- * Signals that were told to take any number of listeners: one for all that a program does is no leak, but Node 20
- * warns of one at the eleventh call that waits.
+ * Who listens to each signal. A signal has one listener of ours however many calls wait on it, and none when none
+ * does: Node walks all listeners of a signal for each that is added or taken away, so that 10,000 calls waiting on
+ * one signal would cost 10,000 steps each, and Node 20 warns of a leak at the eleventh.
  */
-const unlimited = new WeakSet<AbortSignal>()
+const hubs = new WeakMap<AbortSignal, Hub>()
+
+class Hub {
+  readonly #signal: AbortSignal
+  readonly #listeners = new Set<() => void>()
+
+  constructor(signal: AbortSignal) {
+    this.#signal = signal
+  }
+
+  add(listener: () => void): () => void {
+    if (this.#listeners.size === 0) this.#signal.addEventListener('abort', this.#call)
+    // A function of its own for each call: the same listener may be added twice.
+    const own = (): void => {
+      listener()
+    }
+    this.#listeners.add(own)
+    return () => {
+      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#stop()
+    }
+  }
+
+  readonly #call = (): void => {
+    this.#stop()
+    for (const listener of this.#listeners) {
+      this.#listeners.delete(listener)
+      listener()
+    }
+  }
+
+  #stop(): void {
+    this.#signal.removeEventListener('abort', this.#call)
+  }
+}
 
 /** Calls `listener` once when the signal aborts; the function it gives back stops listening. */
 export function onAbort(signal: AbortSignal | undefined, listener: () => void): () => void {
   if (signal === undefined) return NOTHING
-  if (!unlimited.has(signal)) {
-    unlimited.add(signal)
-    setMaxListeners(Infinity, signal)
+  let hub = hubs.get(signal)
+  if (hub === undefined) {
+    hub = new Hub(signal)
+    hubs.set(signal, hub)
   }
-  signal.addEventListener('abort', listener, { once: true })
-  return () => {
-    signal.removeEventListener('abort', listener)
-  }
+  return hub.add(listener)
 }
 
 /** Settles as the promise does, or rejects with the signal's reason as soon as it aborts. The promise itself goes on. */
@@ -57,5 +89,19 @@ export function raceAbort<T>(promise: Promise<T>, signal: AbortSignal | undefine
 export function checkTimeout(timeoutMs: number | undefined, name = 'timeoutMs'): void {
   if (timeoutMs !== undefined && !(timeoutMs > 0)) {
     throw new RangeError(`${name} must be a number of milliseconds above 0, not ${timeoutMs}`)
+  }
+}
+
+/**
+ * The rejection of a call whose options do not let it begin: a signal that has aborted, a `timeoutMs` that is none.
+ * Undefined when it may. Every call that waits asks this before it does anything.
+ */
+export function refuseWait({ signal, timeoutMs }: WaitOptions): Promise<never> | undefined {
+  if (signal?.aborted === true) return Promise.reject(signal.reason)
+  try {
+    checkTimeout(timeoutMs)
+    return undefined
+  } catch (error) {
+    return Promise.reject(error)
   }
 }

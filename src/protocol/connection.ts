@@ -38,7 +38,8 @@ import { nextState, type ConnectionState, type LifecycleEvent } from './lifecycl
 import { beginLinger, leaveLinger } from './linger.js'
 import { DEFAULT_LIMIT, StreamReader, type StreamReaderOptions } from './stream-reader.js'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.js'
-import { systemClock, type Clock, type Transport } from './transport.js'
+import { systemClock, type Clock } from '../concurrency/clock.js'
+import type { Transport } from './transport.js'
 
 /** Why a connection ended. */
 export type CloseKind =

@@ -9,7 +9,7 @@
  * Deadlines are absolute: bytes that drip in do not extend the one for a message. Before a verdict one loop
  * turn goes by, so that a stalled loop first reads what the kernel has had all along.
  */
-import type { Clock } from './transport.js'
+import type { Clock } from '../concurrency/clock.js'
 
 /** How long a connection may take over what, in milliseconds; `Infinity` switches a guard off. */
 export interface DeadlineOptions {

@@ -25,7 +25,7 @@ import {
 import type { LateError } from './late-error.js'
 import { DEFAULT_STYLE, LineStyle, type InvalidText, type PartialLine } from './line-style.js'
 import { ReadIterator } from './read-iterator.js'
-import { systemClock, type Clock } from './transport.js'
+import { systemClock, type Clock } from '../concurrency/clock.js'
 
 /** 64 KiB: asyncio's default, and the largest block that Node reads at once. */
 export const DEFAULT_LIMIT = 64 * 1024

@@ -10,7 +10,7 @@
  * Invariant: `#parts` (bytes, in order) come before `#text` (written later); `#counted` is the exact size of
  * all but `#text`.
  */
-import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
+import { refuseWait, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
 import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
@@ -161,7 +161,8 @@ export class StreamWriter {
 
   /**
    * Writes text (as UTF-8, or one byte a character as `latin1`) or bytes. Returns at once; `drain()` is the
-   * backpressure. Bytes up to 16 KiB are copied; a larger buffer must not be changed until `flush()`.
+   * backpressure. Bytes up to 16 KiB are copied; a larger buffer must not be changed until `flush()`. Text that
+   * is written in one turn of the loop is one text: two halves of a surrogate pair become their character.
    *
    * @throws SlowConsumerError when `maxBufferedBytes` or more are waiting already; nothing of `data` is taken
    * @throws ClosedError after `writeEof()`, `close()` or the end of the connection
@@ -589,16 +590,6 @@ function flushAll(): void {
   const writers = dirty
   dirty = []
   for (const writer of writers) writer.turnEnded()
-}
-
-function refuseWait({ signal, timeoutMs }: WaitOptions): Promise<void> | undefined {
-  if (signal?.aborted === true) return Promise.reject(signal.reason)
-  try {
-    checkTimeout(timeoutMs)
-  } catch (error) {
-    return Promise.reject(error)
-  }
-  return undefined
 }
 
 function endedHere(): Error {

@@ -4,7 +4,7 @@
  */
 import type { Logger } from '../logger.js'
 import { describeAddress, type Address } from '../protocol/connection.js'
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 import type { RefusalReason } from './admission.js'
 
 const WINDOW_MS = 1000

@@ -12,7 +12,7 @@ import type { Logger } from '../logger.js'
 import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
 import type { Chunk } from '../protocol/framing.js'
-import { systemClock } from '../protocol/transport.js'
+import { systemClock } from '../concurrency/clock.js'
 import type { RefusalReason } from './admission.js'
 import { RefusalLog } from './refusal-log.js'
 

@@ -5,7 +5,7 @@
  * It judges by behaviour alone, and it ends: a rule has its own time, and each pair is aborted after its rule.
  * (The idea is that of trio's `check_two_way_stream`.)
  */
-import { systemClock } from '../protocol/transport.js'
+import { systemClock } from '../concurrency/clock.js'
 import type { ByteStreamPair, MakeByteStreamPair } from './byte-stream.js'
 import { endingRules } from './ending-rules.js'
 import { lineRules } from './line-rules.js'

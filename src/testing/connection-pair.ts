@@ -3,7 +3,7 @@
  * without a network, and with time in the test's own hand.
  */
 import { Connection, type ConnectionOptions } from '../protocol/connection.js'
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 import { FakeClock } from './fake-clock.js'
 import {
   memoryTransportPair,

@@ -2,7 +2,7 @@
  * A clock that stands still until a test moves it. It has no timers of its own, so a test that uses it takes
  * no time: a deadline of five minutes is one `await clock.advance(300_000)`.
  */
-import type { Clock } from '../protocol/transport.js'
+import type { Clock } from '../concurrency/clock.js'
 
 /** Node raises shorter delays to this, so that a timer that sets itself anew cannot stop the clock. */
 const MIN_DELAY_MS = 1

@@ -1,7 +1,7 @@
 import type { Socket } from 'node:net'
 import { describe, expect, test } from 'vitest'
 import { Connection } from '../../src/protocol/connection.js'
-import { systemClock } from '../../src/protocol/transport.js'
+import { systemClock } from '../../src/concurrency/clock.js'
 import {
   BYTE_STREAM_RULES,
   checkByteStream,

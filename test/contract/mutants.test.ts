@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { systemClock } from '../../src/protocol/transport.js'
+import { systemClock } from '../../src/concurrency/clock.js'
 import {
   BYTE_STREAM_RULES,
   BrokenRulesError,

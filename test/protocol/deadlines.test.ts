@@ -10,7 +10,7 @@ import {
 } from '../../src/protocol/deadlines.js'
 import { lengthPrefixFraming } from '../../src/protocol/length-prefix-framing.js'
 import { StreamReader } from '../../src/protocol/stream-reader.js'
-import { MAX_TIMER_MS, systemClock, type Clock } from '../../src/protocol/transport.js'
+import { MAX_TIMER_MS, systemClock, type Clock } from '../../src/concurrency/clock.js'
 import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
 import { attachHost, feed } from '../support/fed-reader.js'
 import { makeWriter } from '../support/made-writer.js'

@@ -216,8 +216,8 @@ describe('StreamWriter.write()', () => {
         'ÿä',
         text(3000),
         text(70_000),
-        '\ud83d',
-        '\ude00',
+        // Whole: two halves that one turn writes are joined, as a test above states.
+        '\ud83d\ude00',
         'é'.repeat(6_000),
         'é'.repeat(40_000),
       ),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
-import { systemClock } from '../../src/protocol/transport.js'
+import { systemClock } from '../../src/concurrency/clock.js'
 import {
   connectionPair,
   FakeClock,
