@@ -90,12 +90,12 @@ async function stopAtSignal(
   log: Log,
 ): Promise<ExitCode> {
   const signal = await signals.next()
-  const open = server.connections.size
+  const open = server.stats.open
   log.info({ signal, open, graceMs: grace }, `${signal}: draining; a second signal cuts at once`)
   const again = signals.next()
   const outcome = await Promise.race([server.stop(), again])
   if (typeof outcome === 'string') {
-    log.warn({ signal: outcome, open: server.connections.size }, `${outcome} again: cut at once`)
+    log.warn({ signal: outcome, open: server.stats.open }, `${outcome} again: cut at once`)
     server.abortClients()
     return EXIT.failed
   }

@@ -1,4 +1,5 @@
 /** What every call that waits takes, and how it listens to its signal. */
+import { LinkedList, type Linked } from './linked-list.js'
 
 /** What every call that waits takes. */
 export interface WaitOptions {
@@ -17,36 +18,37 @@ const NOTHING = (): void => {}
  */
 const hubs = new WeakMap<AbortSignal, Hub>()
 
+interface Listener extends Linked<Listener> {
+  readonly call: () => void
+}
+
 class Hub {
   readonly #signal: AbortSignal
-  readonly #listeners = new Set<() => void>()
+  readonly #listeners = new LinkedList<Listener>()
 
   constructor(signal: AbortSignal) {
     this.#signal = signal
   }
 
-  add(listener: () => void): () => void {
-    if (this.#listeners.size === 0) this.#signal.addEventListener('abort', this.#call)
-    // A function of its own for each call: the same listener may be added twice.
-    const own = (): void => {
-      listener()
-    }
-    this.#listeners.add(own)
+  add(call: () => void): () => void {
+    if (this.#listeners.size === 0) this.#signal.addEventListener('abort', this.#callAll)
+    const listener: Listener = { call, previous: undefined, next: undefined }
+    this.#listeners.push(listener)
     return () => {
-      if (this.#listeners.delete(own) && this.#listeners.size === 0) this.#stop()
+      if (this.#listeners.remove(listener) && this.#listeners.size === 0) this.#stop()
     }
   }
 
-  readonly #call = (): void => {
+  readonly #callAll = (): void => {
     this.#stop()
-    for (const listener of this.#listeners) {
-      this.#listeners.delete(listener)
-      listener()
+    for (let one = this.#listeners.first; one !== undefined; one = this.#listeners.first) {
+      this.#listeners.remove(one)
+      one.call()
     }
   }
 
   #stop(): void {
-    this.#signal.removeEventListener('abort', this.#call)
+    this.#signal.removeEventListener('abort', this.#callAll)
   }
 }
 

@@ -9,13 +9,12 @@
 import { TimeoutError } from '../errors.js'
 import { onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { systemClock, type Clock } from './clock.js'
+import { LinkedList, type Linked } from './linked-list.js'
 
-interface Waiter<T, P> {
+interface Waiter<T, P> extends Linked<Waiter<T, P>> {
   readonly payload: P
   readonly resolve: (value: T) => void
   readonly reject: (reason: unknown) => void
-  previous: Waiter<T, P> | undefined
-  next: Waiter<T, P> | undefined
   stopListening: (() => void) | undefined
   timer: unknown
 }
@@ -24,9 +23,7 @@ interface Waiter<T, P> {
 export class WaitQueue<T = void, P = undefined> {
   readonly #what: string
   readonly #clock: Clock
-  #first: Waiter<T, P> | undefined
-  #last: Waiter<T, P> | undefined
-  #size = 0
+  readonly #waiters = new LinkedList<Waiter<T, P>>()
 
   /** @param what What is waited for, for messages: `Semaphore.acquire()`. */
   constructor(what: string, clock: Clock = systemClock) {
@@ -36,12 +33,12 @@ export class WaitQueue<T = void, P = undefined> {
 
   /** How many wait. */
   get size(): number {
-    return this.#size
+    return this.#waiters.size
   }
 
   /** What the next in turn has brought along. Only while somebody waits. */
   get nextPayload(): P | undefined {
-    return this.#first?.payload
+    return this.#waiters.first?.payload
   }
 
   /**
@@ -59,22 +56,19 @@ export class WaitQueue<T = void, P = undefined> {
         payload,
         resolve,
         reject,
-        previous: this.#last,
+        previous: undefined,
         next: undefined,
         stopListening: undefined,
         timer: undefined,
       }
-      if (this.#last === undefined) this.#first = waiter
-      else this.#last.next = waiter
-      this.#last = waiter
-      this.#size++
+      this.#waiters.push(waiter)
       if (options !== undefined) this.#limit(waiter, options)
     })
   }
 
   /** Gives the next in turn its turn; false when nobody waits. */
   wake(value: T): boolean {
-    const waiter = this.#first
+    const waiter = this.#waiters.first
     if (waiter === undefined) return false
     this.#leave(waiter)
     waiter.resolve(value)
@@ -88,9 +82,8 @@ export class WaitQueue<T = void, P = undefined> {
 
   /** Rejects all who wait now, each with an error of its own. */
   rejectAll(makeReason: () => unknown): void {
-    for (let waiter = this.#first; waiter !== undefined; waiter = this.#first) {
-      this.#leave(waiter)
-      waiter.reject(makeReason())
+    for (const waiter of this.#waiters.toArray()) {
+      if (this.#leave(waiter)) waiter.reject(makeReason())
     }
   }
 
@@ -110,13 +103,10 @@ export class WaitQueue<T = void, P = undefined> {
     }
   }
 
-  #leave(waiter: Waiter<T, P>): void {
-    if (waiter.previous === undefined) this.#first = waiter.next
-    else waiter.previous.next = waiter.next
-    if (waiter.next === undefined) this.#last = waiter.previous
-    else waiter.next.previous = waiter.previous
-    this.#size--
+  #leave(waiter: Waiter<T, P>): boolean {
+    if (!this.#waiters.remove(waiter)) return false
     waiter.stopListening?.()
     if (waiter.timer !== undefined) this.#clock.clearTimeout(waiter.timer)
+    return true
   }
 }

@@ -35,7 +35,7 @@ import {
 } from './deadlines.js'
 import type { Chunk } from './framing.js'
 import { nextState, type ConnectionState, type LifecycleEvent } from './lifecycle.js'
-import { beginLinger, leaveLinger } from './linger.js'
+import { Linger } from './linger.js'
 import { DEFAULT_LIMIT, StreamReader, type StreamReaderOptions } from './stream-reader.js'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.js'
 import { systemClock, type Clock } from '../concurrency/clock.js'
@@ -105,8 +105,10 @@ export interface ConnectionOptions extends StreamReaderOptions, StreamWriterOpti
 const kConnection = Symbol('standpipe.connection')
 
 /** A transport with its connection on it: the listeners are shared functions, and cost a connection nothing. */
-type OwnedTransport = Transport & { [kConnection]: Connection }
+type OwnedTransport = Transport & { [kConnection]: Connection | undefined }
 
+/** The silence after which the kernel asks a peer whether it is still there. */
+const KEEP_ALIVE_MS = 60_000
 /** The loop turns during which input is still taken at a stop last at most this long: a peer may never pause. */
 const CUT_WITHIN_MS = 100
 
@@ -120,6 +122,11 @@ export class Connection {
   readonly writer: StreamWriter
   /** The logger that this connection's faults go to. */
   readonly log: Logger
+  /**
+   * Where its server keeps it.
+   * @internal
+   */
+  place: object | undefined
 
   readonly #transport: OwnedTransport
   readonly #deadlines: Deadlines
@@ -133,6 +140,8 @@ export class Connection {
   #peerHasEnded = false
   /** Whether what arrives is thrown away: from `close()` on. */
   #isDiscarding = false
+  /** Its place among those that linger. */
+  #lingering: Linger | undefined
 
   #reason: CloseReason | undefined
   #error: unknown
@@ -177,6 +186,7 @@ export class Connection {
     // A socket that was accepted with pauseOnConnect stays silent otherwise.
     owned.resume()
     if (transport.destroyed) this.#transportClosed()
+    else if (transport.setKeepAlive !== undefined) this.#deadlines.expectProbes()
   }
 
   /** Where the connection is in its life: see docs/lifecycle.md. */
@@ -424,6 +434,9 @@ export class Connection {
       case 'linger':
         this.endLinger()
         return
+      case 'probes':
+        this.#transport.setKeepAlive?.(true, KEEP_ALIVE_MS)
+        return
       default: {
         const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
         const error = new TimeoutError(what, phase, afterMs)
@@ -479,7 +492,10 @@ export class Connection {
   #transportClosed(): void {
     if (!this.#move('gone')) return
     this.#deadlines.stop()
-    leaveLinger(this)
+    this.#lingering?.leave()
+    // Node keeps the socket of a closed handle alive over collections of young objects; what hangs on it would be
+    // moved to the old ones.
+    this.#transport[kConnection] = undefined
     const isExplained = this.#reason !== undefined || this.#peerHasEnded
     if (!this.#hasFired && !(isExplained && this.writer.isSpent)) {
       const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
@@ -539,9 +555,12 @@ export class Connection {
   }
 
   #linger(): void {
-    if (this.#peerHasEnded) return
+    if (this.#peerHasEnded || this.#lingering !== undefined) return
     this.#deadlines.lingers()
-    beginLinger(this)
+    this.#lingering = new Linger(() => {
+      this.endLinger()
+    })
+    this.#lingering.begin()
   }
 
   #reset(): boolean {
@@ -587,19 +606,19 @@ function toAsyncioName(address: Address | undefined): unknown {
 }
 
 function transportOnData(this: Transport, chunk: Buffer): void {
-  ;(this as OwnedTransport)[kConnection].transportReceived(chunk)
+  ;(this as OwnedTransport)[kConnection]?.transportReceived(chunk)
 }
 
 function transportOnEnd(this: Transport): void {
-  ;(this as OwnedTransport)[kConnection].transportEnded()
+  ;(this as OwnedTransport)[kConnection]?.transportEnded()
 }
 
 function transportOnError(this: Transport, error: Error): void {
-  ;(this as OwnedTransport)[kConnection].transportFailed(error)
+  ;(this as OwnedTransport)[kConnection]?.transportFailed(error)
 }
 
 function transportOnClose(this: Transport): void {
-  ;(this as OwnedTransport)[kConnection].transportClosed()
+  ;(this as OwnedTransport)[kConnection]?.transportClosed()
 }
 
 function closedHere(): Error {

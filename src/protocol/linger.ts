@@ -5,30 +5,35 @@
  * connection is thrown away until the peer ends. This file bounds how many do so at once. It knows nothing of
  * their deadlines.
  */
+import { LinkedList, type Linked } from '../concurrency/linked-list.js'
 
 /** How many may linger at once; beyond that the oldest is ended. */
 const MAX_LINGERING = 256
 
-/** Something that lingers. */
-export interface Lingerer {
-  /** Ends it at once. */
-  endLinger(): void
-}
+/** One that lingers. */
+export class Linger implements Linked<Linger> {
+  previous: Linger | undefined
+  next: Linger | undefined
+  readonly #end: () => void
 
-const lingering = new Set<Lingerer>()
+  /** @param end Ends it at once. */
+  constructor(end: () => void) {
+    this.#end = end
+  }
 
-/** Lets one linger; ends the oldest when there are too many. */
-export function beginLinger(one: Lingerer): void {
-  lingering.add(one)
-  if (lingering.size <= MAX_LINGERING) return
-  for (const oldest of lingering) {
-    lingering.delete(oldest)
-    oldest.endLinger()
-    return
+  /** Lets it linger; ends the oldest when there are too many. */
+  begin(): void {
+    lingering.push(this)
+    if (lingering.size <= MAX_LINGERING) return
+    const oldest = lingering.first as Linger
+    oldest.leave()
+    oldest.#end()
+  }
+
+  /** It has ended by itself. */
+  leave(): void {
+    lingering.remove(this)
   }
 }
 
-/** It has ended by itself. */
-export function leaveLinger(one: Lingerer): void {
-  lingering.delete(one)
-}
+const lingering = new LinkedList<Linger>()

@@ -27,6 +27,8 @@ export interface Transport {
   destroy(error?: Error): unknown
   /** The same with a RST. Throws where there is no such thing (Unix sockets). */
   resetAndDestroy?(): unknown
+  /** Has the kernel ask a silent peer, after so many milliseconds, whether it is still there. */
+  setKeepAlive?(isOn: boolean, initialDelayMs: number): unknown
 
   readonly destroyed: boolean
   /** Bytes taken by `write` and not yet handed over. */
@@ -46,8 +48,6 @@ export const SOCKET_OPTIONS = {
   allowHalfOpen: true,
   /** Lines are short; Nagle's algorithm would hold them back for a round trip. */
   noDelay: true,
-  keepAlive: true,
-  keepAliveInitialDelay: 60_000,
   /**
    * Node's own buffers stay out of it. A paused socket stops reading after one block, which is then safe in
    * order; with a larger mark a reset would throw away what lies below it.

@@ -217,9 +217,9 @@ export class Server<Where extends Address = Address> {
     return this.#state
   }
 
-  /** The live connections. */
+  /** The live connections, as they are now: the set does not change any more. `stats.open` tells how many, for less. */
   get connections(): ReadonlySet<Connection> {
-    return this.#set.connections
+    return new Set(this.#set.connections)
   }
 
   /** How many connections there may be at once: what was asked for, or what the descriptors allow. */
@@ -230,7 +230,7 @@ export class Server<Where extends Address = Address> {
   get stats(): ServerStats {
     return {
       accepted: this.#accepted,
-      open: this.#set.connections.size,
+      open: this.#set.size,
       refused: this.#refusals.counts,
       closedBy: { ...this.#closedBy },
       bytesRead: this.#bytesRead,
@@ -276,12 +276,12 @@ export class Server<Where extends Address = Address> {
 
   /** Closes every connection cleanly; the server goes on listening. (asyncio: `close_clients`.) */
   closeClients(): void {
-    for (const connection of this.connections) void connection.close()
+    for (const connection of this.#set.connections) void connection.close()
   }
 
   /** Aborts every connection; the server goes on listening. (asyncio: `abort_clients`.) */
   abortClients(reason?: unknown): void {
-    for (const connection of this.connections) connection.abort(reason)
+    for (const connection of this.#set.connections) connection.abort(reason)
     this.#refusals.destroy()
   }
 
@@ -363,7 +363,7 @@ export class Server<Where extends Address = Address> {
   async #stop(graceMs: number, drainDelayMs: number): Promise<StopReport> {
     const startedAt = this.#clock.now()
     this.#state = 'draining'
-    for (const connection of this.connections) connection.beginDraining()
+    for (const connection of this.#set.connections) connection.beginDraining()
     if (drainDelayMs > 0) await this.#delay(drainDelayMs)
     await this.#acceptTheRest()
     const listenerClosed = new Promise<void>((resolve) => {
@@ -371,9 +371,9 @@ export class Server<Where extends Address = Address> {
         resolve()
       })
     })
-    const open = this.connections.size
+    const open = this.#set.size
     if (this.#options.stopReads !== false) {
-      for (const connection of this.connections) connection.cutInput()
+      for (const connection of this.#set.connections) connection.cutInput()
     }
     if (this.#takes instanceof AcceptQueue) this.#takes.end()
     let aborted = 0

@@ -1,10 +1,11 @@
 /** The deadlines of a connection: over sockets and in memory, with time in the test's hand; and once with real time. */
 import { describe, expect, test } from 'vitest'
 import { TimeoutError, type TimeoutPhase } from '../../src/errors.js'
-import type { Connection } from '../../src/protocol/connection.js'
+import { Connection } from '../../src/protocol/connection.js'
 import type { DeadlineOptions } from '../../src/protocol/deadlines.js'
 import type { Transport } from '../../src/protocol/transport.js'
 import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
+import { memoryTransportPair } from '../../src/testing/memory-transport.js'
 import { eventually } from '../support/eventually.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { watch } from '../support/settled.js'
@@ -163,12 +164,16 @@ describe.each(WIRE_KINDS)('Deadlines over %s', (kind) => {
     const { connection, peer, clock } = timed
     connection.writer.write(Buffer.alloc(32 * MIB))
     await standsStill(connection)
+    // The peer pauses at the first piece that makes room: a poll would let all of it through where nothing slows it.
+    let before = Infinity
+    peer.on('data', () => {
+      if (connection.bytesWritten > before) peer.pause()
+    })
     for (let round = 0; round < 3; round++) {
       await clock.advance(900)
-      const before = connection.bytesWritten
+      before = connection.bytesWritten
       peer.resume()
       await eventually(() => connection.bytesWritten > before)
-      peer.pause()
       await standsStill(connection)
       expect(connection.state).toBe('open')
     }
@@ -276,4 +281,54 @@ test('With the clock of the process a deadline passes in time: not before, and s
   const tookMs = performance.now() - from
   expect(tookMs).toBeGreaterThanOrEqual(100)
   expect(tookMs).toBeLessThan(350)
+})
+
+describe('Keep-alive probes', () => {
+  function probed(): { connection: Connection; clock: FakeClock; calls: unknown[][] } {
+    const clock = new FakeClock()
+    const calls: unknown[][] = []
+    const [peer, transport] = memoryTransportPair()
+    peer.on('error', () => {})
+    const setKeepAlive = (...args: unknown[]): void => void calls.push(args)
+    const options = { role: 'outbound', clock, logger: false } as const
+    return {
+      connection: new Connection(Object.assign(transport, { setKeepAlive }), options),
+      clock,
+      calls,
+    }
+  }
+
+  test('are asked for once, at the age of 5 s: after a minute of silence', async () => {
+    const { connection, clock, calls } = probed()
+    await clock.advance(4_999)
+    expect(calls).toEqual([])
+    await clock.advance(1)
+    expect(calls).toEqual([[true, 60_000]])
+    await clock.advance(3_600_000)
+    expect(calls).toHaveLength(1)
+    expect(clock.pendingTimers).toBe(0)
+    connection.abort()
+    await connection.closed
+  })
+
+  test('are not asked for when the connection has ended before', async () => {
+    const { connection, clock, calls } = probed()
+    await clock.advance(1_000)
+    connection.abort()
+    await connection.closed
+    expect(clock.pendingTimers).toBe(0)
+    await clock.advance(10_000)
+    expect(calls).toEqual([])
+  })
+
+  test('do not put off a deadline', async () => {
+    const { connection, clock, calls } = probed()
+    const read = watch(connection.reader.readLine({ timeoutMs: 5_000 }))
+    await clock.advance(5_000)
+    expect(read.error).toMatchObject({ phase: 'call' })
+    await clock.advance(1)
+    expect(calls).toHaveLength(1)
+    connection.abort()
+    await connection.closed
+  })
 })

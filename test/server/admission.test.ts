@@ -240,7 +240,7 @@ describe('A socket that is gone when it is looked at', () => {
     set.keep(make())
     set.serve(make(), () => {})
     await set.idle({ handlers: true })
-    expect(set.connections.size).toBe(0)
+    expect(set.size).toBe(0)
     expect(set.stragglers()).toEqual([])
   })
 })
