@@ -4,6 +4,8 @@ export interface Logger {
   info(fields: object, message: string): void
   warn(fields: object, message: string): void
   error(fields: object, message: string): void
+  /** A logger that adds these fields to each record; where it is absent the kit adds them itself. */
+  child?(fields: object): Logger
 }
 
 /** Prints faults on stderr and nothing else: what a library does that was given no logger. */
@@ -21,6 +23,23 @@ const silentLogger: Logger = { debug: ignore, info: ignore, warn: ignore, error:
 export function resolveLogger(option: Logger | false | undefined): Logger {
   if (option === false) return silentLogger
   return option ?? stderrLogger
+}
+
+/** A logger that adds `fields` to each record. */
+export function childLogger(logger: Logger, fields: object): Logger {
+  if (logger === silentLogger || logger === stderrLogger) return logger
+  if (logger.child !== undefined) return logger.child(fields)
+  const adding =
+    (level: 'debug' | 'info' | 'warn' | 'error') =>
+    (more: object, message: string): void => {
+      logger[level]({ ...fields, ...more }, message)
+    }
+  return {
+    debug: adding('debug'),
+    info: adding('info'),
+    warn: adding('warn'),
+    error: adding('error'),
+  }
 }
 
 function ignore(): void {}

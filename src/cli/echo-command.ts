@@ -1,10 +1,10 @@
 /** The flags of `standpipe echo`. What it does is loaded when it is done. */
 import { Option, type Command } from 'commander'
-import type { Address } from '../protocol/connection.js'
 import { DEFAULT_PREFIX } from '../server/line-echo.js'
 import { DEFAULT_HOST } from '../server/listen.js'
-import { parseAddress, parseBlocks, parsePort } from './address.js'
+import { parseBlocks, parsePort } from './address.js'
 import { addFlags, durationFlag, flag } from './environment.js'
+import { parseListenAddress, parseMode, type ListenAddress } from './listen-address.js'
 import { LOG_FORMATS, LOG_LEVELS } from './logging.js'
 import { parseCount, parseSize } from './units.js'
 import type { EchoFlags } from './run-echo.js'
@@ -14,12 +14,15 @@ const DEFAULT_PORT = 8888
 
 const AFTER_HELP = `
 The first SIGINT or SIGTERM stops it: what was received is answered, within the grace. A second cuts at once.
+fd:3 is a listening socket that the process was started with; systemd is the one of its .socket unit, systemd:NAME the
+one with that FileDescriptorName.
 A duration is 500ms, 5s, 2m or 1h; off switches a timeout off.
 
 Examples:
   standpipe echo
   standpipe echo 0.0.0.0:9000 --idle-timeout 10m
-  standpipe echo unix:/run/echo.sock --prefix ''`
+  standpipe echo unix:/run/echo.sock --mode 660 --prefix ''
+  systemd-socket-activate -l 8888 standpipe echo systemd`
 
 interface WhereFlags {
   host?: string
@@ -34,10 +37,16 @@ export function defineEcho(program: Command): void {
     .command('echo')
     .summary('run the line-echo server')
     .description('Answers each line with a prefix and the line.')
-    .argument('[address...]', 'where to listen: HOST:PORT, :PORT, [::1]:PORT or unix:PATH')
+    .argument(
+      '[address...]',
+      'where to listen: HOST:PORT, :PORT, [::1]:PORT, unix:PATH, fd:3 or systemd',
+    )
     .addHelpText('after', AFTER_HELP)
     .action(async (words: string[], flags: EchoFlags & WhereFlags) => {
       const address = chooseAddress(words, flags, command)
+      if (flags.mode !== undefined && !('path' in address)) {
+        throw new UsageError('--mode is for a Unix socket', 'Listen on unix:PATH, or leave it out.')
+      }
       const { runEcho } = await import('./run-echo.js')
       process.exitCode = await runEcho(address, flags)
     })
@@ -50,6 +59,7 @@ export function defineEcho(program: Command): void {
       value: DEFAULT_PORT,
       shown: String(DEFAULT_PORT),
     }),
+    flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode),
     new Option('--prefix <text>', 'what each reply begins with').default(DEFAULT_PREFIX),
     flag('--limit <size>', 'the longest line; a longer one is refused', parseSize, {
       value: 65_536,
@@ -83,11 +93,15 @@ export function defineEcho(program: Command): void {
   ])
 }
 
-function chooseAddress(words: readonly string[], flags: WhereFlags, command: Command): Address {
+function chooseAddress(
+  words: readonly string[],
+  flags: WhereFlags,
+  command: Command,
+): ListenAddress {
   const { host = DEFAULT_HOST, port = DEFAULT_PORT } = flags
   if (words.length === 0) return { host, port }
   const name = ['host', 'port'].find((one) => command.getOptionValueSource(one) === 'cli')
-  if (name === undefined) return parseAddress(words)
+  if (name === undefined) return parseListenAddress(words, process.env)
   throw new UsageError(
     `'${words.join(' ')}' and --${name} both say where to listen`,
     'Give either an address, or --host and --port.',

@@ -6,12 +6,15 @@ import { lineEcho } from '../server/line-echo.js'
 import { startServer, type Server } from '../server/start-server.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { onStopSignal, type StopSignal } from './interruption.js'
+import type { ListenAddress } from './listen-address.js'
 import { createLogger, type LogFlags } from './logging.js'
 import { openStdout, printWords, ReaderLeftError } from './stdio.js'
 
 /** The flags of `standpipe echo`; times in milliseconds, Infinity for a guard that is off. */
 export interface EchoFlags extends LogFlags {
   prefix: string
+  /** The permissions of a Unix socket. */
+  mode?: number
   /** In bytes. */
   limit: number
   maxConnections?: number
@@ -39,11 +42,12 @@ const REFUSALS: Readonly<Record<RefusalReason, string>> = {
 type Log = Awaited<ReturnType<typeof createLogger>>
 
 /** Runs until a signal has stopped it. @throws ListenError, OutputError */
-export async function runEcho(address: Address, flags: EchoFlags): Promise<ExitCode> {
+export async function runEcho(address: ListenAddress, flags: EchoFlags): Promise<ExitCode> {
   const log = await createLogger(flags)
   const signals = new StopSignals()
   const server = await startServer(withLog(lineEcho({ prefix: flags.prefix }), log), {
     ...address,
+    mode: flags.mode,
     limit: flags.limit,
     maxConnections: flags.maxConnections,
     maxConnectionsPerAddress: flags.maxPerAddress,
@@ -145,16 +149,14 @@ class StopSignals {
 /** npm takes a few milliseconds, a person some hundred. */
 const NPM_ECHO_MS = 200
 
+/** Tells of each connection: that it came (debug), and what it came to (info). */
 function withLog(handler: Handler, log: Log): Handler {
-  if (!log.isLevelEnabled('debug')) return handler
+  if (!log.isLevelEnabled('info')) return handler
   return (connection: Connection) => {
-    const conn = connection.id
-    const peer = describeAddress(connection.remote)
-    log.debug({ conn, peer }, 'connected')
+    connection.log.debug({}, 'connected')
     void connection.closed.then(({ reason, bytesRead, bytesWritten, durationMs }) => {
-      const ms = Math.round(durationMs)
-      const fields = { conn, peer, bytesIn: bytesRead, bytesOut: bytesWritten, ms }
-      log.debug({ ...fields, reason: reason.kind, phase: reason.phase }, 'closed')
+      const fields = { bytesIn: bytesRead, bytesOut: bytesWritten, ms: Math.round(durationMs) }
+      connection.log.info({ ...fields, reason: reason.kind, phase: reason.phase }, 'closed')
     })
     return handler(connection)
   }

@@ -24,7 +24,7 @@ import {
   type SlowConsumerError,
   type TimeoutPhase,
 } from '../errors.js'
-import { resolveLogger, type Logger } from '../logger.js'
+import { childLogger, resolveLogger, type Logger } from '../logger.js'
 import {
   CLIENT_DEADLINES,
   Deadlines,
@@ -120,8 +120,6 @@ export class Connection {
   readonly role: 'inbound' | 'outbound'
   readonly reader: StreamReader
   readonly writer: StreamWriter
-  /** The logger that this connection's faults go to. */
-  readonly log: Logger
   /**
    * Where its server keeps it.
    * @internal
@@ -132,6 +130,9 @@ export class Connection {
   readonly #deadlines: Deadlines
   readonly #options: ConnectionOptions
   readonly #clock: Clock
+  /** That of the server or client, and then, from when it is asked for, the connection's own. */
+  #logger: Logger
+  #ownsLogger = false
   readonly #openedAt: number
   #state: ConnectionState = 'connecting'
   #bytesRead = 0
@@ -158,7 +159,7 @@ export class Connection {
   constructor(transport: Transport, options: ConnectionOptions) {
     this.id = ++lastId
     this.role = options.role
-    this.log = resolveLogger(options.logger)
+    this.#logger = resolveLogger(options.logger)
     this.#options = options
     this.#clock = options.clock ?? systemClock
     this.#openedAt = this.#clock.now()
@@ -210,6 +211,16 @@ export class Connection {
       this.#remote = { host, port }
     }
     return this.#remote
+  }
+
+  /** The logger that this connection's faults go to: each record has its `conn` (the id) and its `peer`. */
+  get log(): Logger {
+    if (!this.#ownsLogger) {
+      this.#ownsLogger = true
+      const fields = { conn: this.id, peer: describeAddress(this.remote) }
+      this.#logger = childLogger(this.#logger, fields)
+    }
+    return this.#logger
   }
 
   /** Bytes that have arrived. */

@@ -67,7 +67,7 @@ function handlerReturned(connection: Connection): void {
 
 function handlerThrew(connection: Connection, error: unknown): void {
   const where = describeAddress(connection.remote)
-  const fields = { err: error, conn: connection.id }
+  const fields = { err: error }
   if (isOutcome(error, connection)) {
     connection.log.info(fields, `the connection from ${where} ended early`)
     handlerReturned(connection)

@@ -166,7 +166,16 @@ describe('the log of standpipe echo', () => {
       .map((line) => JSON.parse(line) as Record<string, unknown>)
     expect(records).toMatchObject([
       { level: 'debug', msg: 'connected', conn: 1, peer: expect.stringContaining('127.0.0.1:') },
-      { level: 'debug', msg: 'closed', conn: 1, bytesIn: 2, bytesOut: 19, reason: 'ended' },
+      {
+        level: 'info',
+        msg: 'closed',
+        conn: 1,
+        peer: expect.stringContaining('127.0.0.1:'),
+        bytesIn: 2,
+        bytesOut: 19,
+        ms: expect.any(Number),
+        reason: 'ended',
+      },
       { level: 'info', signal: 'SIGTERM', open: 0 },
       { level: 'info', msg: 'stopped', drained: 0, aborted: 0 },
     ])

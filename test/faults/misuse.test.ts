@@ -148,7 +148,7 @@ describe('One signal for 100,000 operations', () => {
       return [watch(reader.readLine({ signal })), watch(writer.drain({ signal }))]
     })
     await loopTurns(2)
-    expect(getEventListeners(signal, 'abort')).toHaveLength(80)
+    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
     giveUp.abort(new Error('enough'))
     await loopTurns(1)
     expect(waiting.every(({ error }) => error === signal.reason)).toBe(true)

@@ -18,6 +18,8 @@ import { dial, receiveAll, send, wasReset, type Received } from '../support/wire
 
 guardAgainstLeaks()
 
+const PEER: unknown = expect.stringMatching(/^127\.0\.0\.1:\d+$/)
+
 const MIB = 1024 * 1024
 
 interface Played {
@@ -170,7 +172,7 @@ describe('A handler that throws an outcome', () => {
       expect(log.records).toEqual([
         {
           level: 'info',
-          fields: { err: expect.objectContaining({ code }), conn: expect.any(Number) },
+          fields: { err: expect.objectContaining({ code }), conn: expect.any(Number), peer: PEER },
           message: `the connection from ${peerName} ended early`,
         },
       ])
@@ -192,6 +194,7 @@ describe('A handler that throws an outcome', () => {
         fields: {
           err: expect.objectContaining({ code: 'ERR_STANDPIPE_RESET' }),
           conn: expect.any(Number),
+          peer: PEER,
         },
         message: `the connection from ${address} ended early`,
       },
@@ -306,7 +309,7 @@ describe('A handler that throws a fault', () => {
       expect(log.records).toEqual([
         {
           level: 'error',
-          fields: { err: fault, conn: expect.any(Number) },
+          fields: { err: fault, conn: expect.any(Number), peer: PEER },
           message: expect.stringMatching(/^the handler of 127\.0\.0\.1:\d+ failed$/),
         },
       ])
@@ -384,7 +387,27 @@ describe('The logger of a server', () => {
 
   test('is the `log` of each connection', async () => {
     const { log } = await play((connection) => connection.log.warn({ a: 1 }, 'look'), '')
-    expect(log.records).toEqual([{ level: 'warn', fields: { a: 1 }, message: 'look' }])
+    const fields = { conn: expect.any(Number), peer: PEER, a: 1 }
+    expect(log.records).toEqual([{ level: 'warn', fields, message: 'look' }])
+  })
+
+  test('makes a child for each connection that logs, where it can', async () => {
+    const children: object[] = []
+    const log = new RecordingLogger()
+    const child = (fields: object): RecordingLogger => {
+      children.push(fields)
+      return log
+    }
+    await play(
+      (connection) => {
+        connection.log.info({ a: 1 }, 'look')
+        connection.log.info({ a: 2 }, 'look')
+      },
+      '',
+      { logger: Object.assign(new RecordingLogger(), { child }) },
+    )
+    expect(children).toEqual([{ conn: expect.any(Number), peer: PEER }])
+    expect(log.records.map(({ fields }) => fields)).toEqual([{ a: 1 }, { a: 2 }])
   })
 })
 

@@ -13,7 +13,7 @@ import { activatedSockets } from '../../src/server/socket-activation.js'
 import { startServer, type ServerOptions } from '../../src/server/start-server.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { isMissing } from '../support/peers.js'
-import { run } from '../support/programs.js'
+import { ACTIVATOR, run } from '../support/programs.js'
 import { rejection } from '../support/settled.js'
 import { dial, receiveAll, send, temporaryFolder } from '../support/wire.js'
 
@@ -57,20 +57,6 @@ describe('activatedSockets()', () => {
   })
 })
 
-/** Opens a TCP and a Unix socket, then becomes the program with them as 3 and 4, as systemd would have it. */
-const ACTIVATOR = `
-import fcntl, os, socket, sys
-tcp = socket.create_server(('127.0.0.1', 0))
-unix = socket.socket(socket.AF_UNIX)
-unix.bind(sys.argv[1])
-unix.listen()
-fds = [fcntl.fcntl(fd, fcntl.F_DUPFD, 50) for fd in (tcp.fileno(), unix.fileno())]
-for i, fd in enumerate(fds):
-    os.dup2(fd, 3 + i, inheritable=True)
-os.environ.update(LISTEN_PID=str(os.getpid()), LISTEN_FDS='2', LISTEN_FDNAMES='tcp:unix')
-os.execv(sys.argv[2], sys.argv[2:])
-`
-
 describe('startServer({ fd })', () => {
   test.skipIf(isMissing('python3'))(
     'serves on the TCP and the Unix socket that another program has opened, and leaves the latter’s file',
@@ -79,7 +65,7 @@ describe('startServer({ fd })', () => {
       const program = fileURLToPath(
         new URL('../support/programs/activated-server.mjs', import.meta.url),
       )
-      const child = run('python3', ['-c', ACTIVATOR, path, process.execPath, program])
+      const child = run('python3', [ACTIVATOR, path, process.execPath, program])
       const { sockets, remotes } = JSON.parse(await child.nextLine()) as {
         sockets: unknown
         remotes: [{ host: string; port: number }, { path: string }]

@@ -140,7 +140,11 @@ export async function startEcho(
   options: CommandOptions = {},
 ): Promise<Echo> {
   const where = args.some((one) => /^(?:--port|unix:|.*:\d)/.test(one)) ? [] : ['--port', '0']
-  const command = startCommand(['echo', '--json', ...where, ...args], options)
+  return await listening(startCommand(['echo', '--json', ...where, ...args], options))
+}
+
+/** Waits until an `echo --json` listens. */
+export async function listening(command: RunningCommand): Promise<Echo> {
   const [banner] = await command.prints(/^\{.*\}\n/)
   const { port = 0, address } = JSON.parse(banner) as { port?: number; address: string }
   return { command, port, address }

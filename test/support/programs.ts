@@ -5,6 +5,9 @@ import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { onTestFinished } from 'vitest'
 
+/** `python3 ACTIVATOR SOCKET_PATH PROGRAM …`: the program, with a TCP and a Unix socket that listen as 3 and 4. */
+export const ACTIVATOR = fileURLToPath(new URL('programs/activator.py', import.meta.url))
+
 export interface RunningProgram {
   readonly child: ChildProcessWithoutNullStreams
   /** The next line that it prints; rejects when it ends instead. */
