@@ -92,7 +92,7 @@ const RESOLVED = new WeakSet<object>([SERVER_DEADLINES, CLIENT_DEADLINES])
  * The kernel's keep-alive probes are switched on at this age. They cost four system calls, a tenth of the life of
  * a connection that comes for one line; and the first of them is due after a minute of silence.
  */
-export const PROBES_FROM_AGE_MS = 5_000
+const PROBES_FROM_AGE_MS = 5_000
 
 /**
  * What a deadline was for. The last five are not guards: they end a linger, or one call, or tell that the
