@@ -49,6 +49,8 @@ export class Input {
   /** Whether a read of raw bytes has gone past the cut. */
   #isPastCut = false
   #discarded = 0
+  /** Whether the last byte that was thrown away is a CR, perhaps that of the terminator. */
+  #discardedCr = false
   /** Whether the rest of an over-long line is being thrown away. */
   isDiscarding = false
   /** Whether the peer has ended its half. */
@@ -126,7 +128,7 @@ export class Input {
         const length = Buffer.byteLength(line, encoding)
         const terminator = style.keepTerminator ? terminatorLength(line) : 0
         if (length - terminator <= this.#limit) return line
-        throw this.#overrun(length - terminator, true)
+        throw this.#wholeLineOverran(length - terminator)
       }
     }
     return this.#lineOfBytes(style)
@@ -139,7 +141,7 @@ export class Input {
     if (at < 0) return this.#lineWithoutEnd(style)
     const bytes = buffer.take(at + 1)
     const end = at > 0 && bytes[at - 1] === CR ? at - 1 : at
-    if (end > this.#limit) throw this.#overrun(end, true)
+    if (end > this.#limit) throw this.#wholeLineOverran(end)
     return this.#toLine(style.keepTerminator ? bytes : bytes.subarray(0, end), style)
   }
 
@@ -148,14 +150,16 @@ export class Input {
     if (this.#afterCut !== undefined) return this.#end('stop')
     const size = buffer.size
     // A CR at the end may be the first half of the terminator, while more can come.
-    const mayBeTerminator = size > 0 && !this.isOver && buffer.lastByte() === CR
+    const endsInCr = size > 0 && buffer.lastByte() === CR
+    const mayBeTerminator = endsInCr && !this.isOver
     if (size - (mayBeTerminator ? 1 : 0) > this.#limit) {
       buffer.clear()
       const error = this.#overrun(size, false)
-      if (!this.isOver) {
+      if (size - (endsInCr ? 1 : 0) > this.#discardCap) this.#giveUp(error)
+      else if (!this.isOver) {
         this.isDiscarding = true
         this.#discarded = size
-        if (size > DISCARD_FACTOR * this.#limit) this.#giveUp(error)
+        this.#discardedCr = endsInCr
       }
       throw error
     }
@@ -212,22 +216,40 @@ export class Input {
     return error
   }
 
+  /** A line over the limit of which the end is here too; past the cap the stream is given up, as if it had dripped in. */
+  #wholeLineOverran(length: number): LimitOverrunError {
+    const error = this.#overrun(length, true)
+    if (length > this.#discardCap) {
+      this.#buffer.clear()
+      this.#giveUp(error)
+    }
+    return error
+  }
+
   /** Throws away what belongs to an over-long line; gives what follows it. */
   #discard(chunk: Buffer): Buffer | undefined {
     const at = chunk.indexOf(LF)
-    this.#discarded += at < 0 ? chunk.length : at + 1
-    if (at >= 0) {
-      this.isDiscarding = false
-      return at + 1 < chunk.length ? chunk.subarray(at + 1) : undefined
-    }
-    if (this.#discarded > DISCARD_FACTOR * this.#limit) {
+    const end = at < 0 ? chunk.length : at
+    const endsInCr = end > 0 ? chunk[end - 1] === CR : this.#discardedCr
+    this.#discarded += end
+    this.#discardedCr = endsInCr
+    // The CR of a terminator does not count, and the last byte may be one.
+    const length = this.#discarded - (endsInCr ? 1 : 0)
+    if (length > this.#discardCap) {
       const error = new LimitOverrunError(
-        `a line has no end after ${this.#discarded} bytes, ${DISCARD_FACTOR} times the limit of ${this.#limit}`,
-        { limit: this.#limit, consumed: this.#discarded, found: false },
+        `a line has no end after ${length} bytes, ${DISCARD_FACTOR} times the limit of ${this.#limit}`,
+        { limit: this.#limit, consumed: length, found: false },
       )
       this.#giveUp(error)
+      return undefined
     }
-    return undefined
+    if (at < 0) return undefined
+    this.isDiscarding = false
+    return at + 1 < chunk.length ? chunk.subarray(at + 1) : undefined
+  }
+
+  get #discardCap(): number {
+    return DISCARD_FACTOR * this.#limit
   }
 
   /** More of one line was thrown away than may be: the stream ends with this error. */

@@ -33,6 +33,8 @@ const CR = 13
 class ReaderModel {
   #rest: Buffer
   readonly #limit: number
+  /** Whether a line was so long that the stream was given up. */
+  #gaveUp = false
 
   constructor(bytes: Buffer, limit: number) {
     this.#rest = bytes
@@ -42,6 +44,7 @@ class ReaderModel {
   /** `seen` is what the reader made of it: only how much a `read` or a batch holds is taken from there. */
   play(read: Read, seen: Outcome): Outcome {
     const rest = this.#rest
+    if (this.#gaveUp && !takesNothing(read)) return overrun(this.#limit)
     switch (read.form) {
       case 'read': {
         if (read.maxBytes === 0) return { value: Buffer.alloc(0) }
@@ -105,7 +108,11 @@ class ReaderModel {
     const isWhole = at >= 0
     const taken = this.#take(isWhole ? at + 1 : this.#rest.length)
     const length = !isWhole ? taken.length : at > 0 && taken[at - 1] === CR ? at - 1 : at
-    if (length > this.#limit) return overrun(this.#limit)
+    if (length > this.#limit) {
+      const endsInCr = !isWhole && taken[taken.length - 1] === CR
+      this.#gaveUp = length - (endsInCr ? 1 : 0) > 16 * this.#limit
+      return overrun(this.#limit)
+    }
     if (!isWhole) {
       if (taken.length === 0 || options.partial === 'drop') return { value: null }
       if (options.partial === 'error') {
@@ -139,6 +146,12 @@ class ReaderModel {
     if (source.size === 0) return { value: null }
     return { error: 'ERR_STANDPIPE_INCOMPLETE_READ', data: this.#take(source.size) }
   }
+}
+
+/** A read of no bytes is done at once, whatever the state of the stream. */
+function takesNothing(read: Read): boolean {
+  if (read.form === 'read') return read.maxBytes === 0
+  return (read.form === 'readExactly' || read.form === 'peek') && read.count === 0
 }
 
 /** A frame source that has everything and remembers nothing. */
