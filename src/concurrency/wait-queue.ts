@@ -86,12 +86,27 @@ export class WaitQueue<T = void, P = undefined> {
     while (this.wake(value));
   }
 
+  /** Gives a turn, out of order, to all who have brought this very payload along. Looks at each who waits. */
+  wakeThose(payload: P, value: T): void {
+    for (let waiter = this.#first; waiter !== undefined; waiter = waiter.next) {
+      if (waiter.payload !== payload) continue
+      this.#leave(waiter)
+      waiter.resolve(value)
+    }
+  }
+
+  /** Turns the next in turn away; false when nobody waits. */
+  reject(reason: unknown): boolean {
+    const waiter = this.#first
+    if (waiter === undefined) return false
+    this.#leave(waiter)
+    waiter.reject(reason)
+    return true
+  }
+
   /** Rejects all who wait now, each with an error of its own. */
   rejectAll(makeReason: () => unknown): void {
-    for (let waiter = this.#first; waiter !== undefined; waiter = this.#first) {
-      this.#leave(waiter)
-      waiter.reject(makeReason())
-    }
+    while (this.#first !== undefined) this.reject(makeReason())
   }
 
   #limit(waiter: Waiter<T, P>, { signal, timeoutMs }: WaitOptions): void {
