@@ -80,11 +80,26 @@ export class WaitQueue<T = void, P = undefined> {
     while (this.wake(value));
   }
 
+  /** Gives a turn, out of order, to all who have brought this very payload along. Looks at each who waits. */
+  wakeThose(payload: P, value: T): void {
+    for (const waiter of this.#waiters.toArray()) {
+      if (waiter.payload !== payload || !this.#leave(waiter)) continue
+      waiter.resolve(value)
+    }
+  }
+
+  /** Turns the next in turn away; false when nobody waits. */
+  reject(reason: unknown): boolean {
+    const waiter = this.#waiters.first
+    if (waiter === undefined) return false
+    this.#leave(waiter)
+    waiter.reject(reason)
+    return true
+  }
+
   /** Rejects all who wait now, each with an error of its own. */
   rejectAll(makeReason: () => unknown): void {
-    for (const waiter of this.#waiters.toArray()) {
-      if (this.#leave(waiter)) waiter.reject(makeReason())
-    }
+    while (this.#waiters.size > 0) this.reject(makeReason())
   }
 
   #limit(waiter: Waiter<T, P>, { signal, timeoutMs }: WaitOptions): void {

@@ -95,6 +95,30 @@ describe('WaitQueue', () => {
     expect(queue.size).toBe(0)
   })
 
+  it('turns the next in turn away, and nobody when nobody waits', async () => {
+    const queue = new WaitQueue('turn')
+    const [first, second] = [1, 2].map(() => queue.wait(undefined, undefined))
+    expect(queue.reject('no')).toBe(true)
+    await expect(first).rejects.toBe('no')
+    expect(queue.size).toBe(1)
+    queue.wake()
+    await second
+    expect(queue.reject('no')).toBe(false)
+  })
+
+  it('wakes those who have brought the same along, out of order, and leaves the others', async () => {
+    const queue = new WaitQueue<string, string>('turn')
+    const { signal } = new AbortController()
+    const turns = ['a', 'b', 'a', 'c', 'a'].map((payload) => queue.wait({ signal }, payload))
+    queue.wakeThose('a', 'yours')
+    queue.wakeThose('d', 'nobody')
+    expect(await Promise.all([turns[0], turns[2], turns[4]])).toEqual(['yours', 'yours', 'yours'])
+    expect([queue.size, queue.nextPayload]).toEqual([2, 'b'])
+    queue.wakeAll('late')
+    expect(await Promise.all([turns[1], turns[3]])).toEqual(['late', 'late'])
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
   it('rejects all with an error for each', async () => {
     const queue = new WaitQueue('turn')
     let made = 0

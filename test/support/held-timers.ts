@@ -1,0 +1,32 @@
+/** A clock whose timers fire when a test says so, within the same moment: for tests of what comes first. */
+import type { Clock } from '../../src/concurrency/clock.js'
+
+export class HeldTimers implements Clock {
+  readonly #timers = new Map<object, () => void>()
+
+  /** How many timers are set. */
+  get pending(): number {
+    return this.#timers.size
+  }
+
+  now(): number {
+    return 0
+  }
+
+  setTimeout(callback: () => void): unknown {
+    const timer = {}
+    this.#timers.set(timer, callback)
+    return timer
+  }
+
+  clearTimeout(timer: unknown): void {
+    this.#timers.delete(timer as object)
+  }
+
+  /** Fires all that are set now, in the order of setting. */
+  fire(): void {
+    for (const [timer, callback] of this.#timers) {
+      if (this.#timers.delete(timer)) callback()
+    }
+  }
+}
