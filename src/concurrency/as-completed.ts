@@ -12,45 +12,54 @@ export interface AsCompletedOptions extends WaitOptions {
 }
 
 /**
- * Iterates over the promises in the order in which they settle. What comes is the settled **promise**, one of those
- * that were given: it can be told which one it is, and awaiting it gives its value or throws its error, of which the
- * others know nothing. The same promise twice comes once.
+ * Iterates over the results of the promises in the order in which they settle. The same promise twice comes once.
  *
  * ```ts
- * for await (const reply of asCompleted(requests)) console.log(await reply)
+ * for await (const reply of asCompleted(requests)) console.log(reply)
  * ```
  *
- * Rejections count as handled. Leaving the loop leaves the promises as they are.
+ * A rejection is thrown by the step that comes to it, which ends a loop; `next()` can be called again and goes on
+ * with the others. Where failures are a part of the result, map them before: `request.catch((error) => …)`.
+ * Leaving the loop leaves the promises as they are; rejections count as handled.
  *
- * asyncio: `async for task in as_completed(aws, timeout=…)`.
+ * asyncio: `as_completed(aws, timeout=…)`, whose loop gives awaitables; TypeScript has no type for an async iteration
+ * over promises.
  *
+ * @throws what a promise rejects with, from the iteration
  * @throws the signal's reason when it aborts, from the iteration
  * @throws TimeoutError (phase `call`) from the iteration when `timeoutMs`, from the call on, have passed and some are
  *   still pending; those that have settled by then come first
  * @throws RangeError for a `timeoutMs` that is not above 0, TypeError for what is no promise: at once
  */
-export function asCompleted<P extends PromiseLike<unknown>>(
-  promises: Iterable<P>,
+export function asCompleted<T>(
+  promises: Iterable<PromiseLike<T>>,
   options: AsCompletedOptions = {},
-): AsyncIterableIterator<P> {
+): AsyncIterableIterator<T> {
   checkTimeout(options.timeoutMs)
   return new Completions(new Set(promises), options)
 }
 
-class Completions<P extends PromiseLike<unknown>> implements AsyncIterableIterator<P> {
+/** In a box, since a promise that resolves with a promise becomes that one. */
+interface Boxed<T> {
+  readonly promise: PromiseLike<T>
+}
+
+const END = { value: undefined, done: true } as const
+
+class Completions<T> implements AsyncIterableIterator<T> {
   readonly #signal: AbortSignal | undefined
   readonly #clock: Clock
   readonly #timeoutMs: number
   readonly #dueMs: number
   readonly #count: number
   /** Settled, and not yet given. */
-  readonly #settled: P[] = []
+  readonly #settled: Boxed<T>[] = []
   readonly #stops: (() => void)[]
-  readonly #waiters = new WaitQueue<IteratorResult<P, undefined>>('asCompleted()')
+  readonly #waiters = new WaitQueue<Boxed<T> | undefined>('asCompleted()')
   #pending: number
 
   constructor(
-    promises: ReadonlySet<P>,
+    promises: ReadonlySet<PromiseLike<T>>,
     { signal, timeoutMs = Infinity, clock = systemClock }: AsCompletedOptions,
   ) {
     this.#signal = signal
@@ -72,32 +81,35 @@ class Completions<P extends PromiseLike<unknown>> implements AsyncIterableIterat
     return this
   }
 
-  async next(): Promise<IteratorResult<P, undefined>> {
+  async next(): Promise<IteratorResult<T, undefined>> {
     this.#signal?.throwIfAborted()
-    const promise = this.#settled.shift()
-    if (promise !== undefined) return { value: promise, done: false }
+    const settled = this.#settled.shift() ?? (await this.#nextToSettle())
+    return settled === undefined ? END : { value: await settled.promise, done: false }
+  }
+
+  return(): Promise<IteratorResult<T, undefined>> {
+    for (const stop of this.#stops.splice(0)) stop()
+    this.#pending = 0
+    this.#settled.length = 0
+    this.#waiters.wakeAll(undefined)
+    return Promise.resolve(END)
+  }
+
+  /** Undefined when there is none. */
+  #nextToSettle(): Promise<Boxed<T> | undefined> | undefined {
     // Each that waits already is given one of those that are pending.
-    if (this.#pending <= this.#waiters.size) return { value: undefined, done: true }
-    const leftMs = Math.max(this.#dueMs - this.#clock.now(), 0)
+    if (this.#pending <= this.#waiters.size) return undefined
     const scope = new AbortScope([this.#signal], {
       timeoutMs: this.#timeoutMs,
-      leftMs,
+      leftMs: Math.max(this.#dueMs - this.#clock.now(), 0),
       clock: this.#clock,
       what: `asCompleted() of ${this.#count} promises, ${this.#pending} of them pending`,
     })
     return scope.run((signal) => this.#waiters.wait({ signal }, undefined))
   }
 
-  return(): Promise<IteratorResult<P, undefined>> {
-    for (const stop of this.#stops.splice(0)) stop()
-    this.#pending = 0
-    this.#settled.length = 0
-    this.#waiters.wakeAll({ value: undefined, done: true })
-    return Promise.resolve({ value: undefined, done: true })
-  }
-
-  #take(promise: P): void {
+  #take(promise: PromiseLike<T>): void {
     this.#pending--
-    if (!this.#waiters.wake({ value: promise, done: false })) this.#settled.push(promise)
+    if (!this.#waiters.wake({ promise })) this.#settled.push({ promise })
   }
 }

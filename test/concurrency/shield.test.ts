@@ -55,7 +55,7 @@ describe('asyncio.shield(), as shield()', () => {
     const { promise, reject } = deferred()
     const waiting = rejection(shield(promise, { signal: outer.signal }))
     outer.abort('outer')
-    await waiting
+    expect(await waiting).toBe('outer')
     reject(new Error('late'))
     // The leak guard fails on an unhandled rejection.
     await loopTurns(2)

@@ -24,7 +24,7 @@ function work(clock: FakeClock, ms: number) {
 describe('withTimeout()', () => {
   it('names what took too long, and how long it was given', async () => {
     const clock = new FakeClock()
-    const fetchPage = work(clock, 1000)
+    const slow = work(clock, 1000)
     const errors = [
       withTimeout(
         async function fetchPage(signal) {
@@ -33,7 +33,7 @@ describe('withTimeout()', () => {
         100,
         { clock },
       ),
-      withTimeout(fetchPage, 100, { clock, what: 'GET /' }),
+      withTimeout(slow, 100, { clock, what: 'GET /' }),
       withTimeout((signal) => sleep(1000, { signal, clock }), 100, { clock }),
     ].map(rejection)
     await clock.advance(100)
