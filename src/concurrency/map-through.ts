@@ -30,14 +30,19 @@ export function mapThrough<In, Out>(
   source: MapSource<In>,
   settings: MapSettings<In, Out>,
 ): AsyncGenerator<Out, void, undefined> {
-  const isIterable =
-    source != null && (Symbol.asyncIterator in Object(source) || Symbol.iterator in Object(source))
-  if (!isIterable) {
-    throw new TypeError(
-      `source must be iterable, and is of type ${source === null ? 'null' : typeof source}`,
-    )
+  const found =
+    source == null
+      ? undefined
+      : (asyncIteratorOf(source) ?? (source as Partial<Iterable<unknown>>)[Symbol.iterator])
+  if (typeof found !== 'function') {
+    const type = source === null ? 'null' : typeof source
+    throw new TypeError(`source must be iterable, and is of type ${type}`)
   }
   return iterate(source, settings)
+}
+
+function asyncIteratorOf<In>(source: MapSource<In>) {
+  return (source as Partial<AsyncIterable<In>>)[Symbol.asyncIterator]
 }
 
 async function* iterate<In, Out>(
@@ -83,9 +88,10 @@ class Mapping<In, Out> {
   #changed: Deferred | undefined
 
   constructor(source: MapSource<In>, settings: MapSettings<In, Out>) {
-    this.#isAsync = Symbol.asyncIterator in source
+    const asyncIterator = asyncIteratorOf(source)
+    this.#isAsync = asyncIterator !== undefined
     this.#source =
-      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+      asyncIterator?.call(source) ?? (source as Iterable<In | PromiseLike<In>>)[Symbol.iterator]()
     this.#settings = settings
     this.#scope = settings.makeScope()
   }
