@@ -5,6 +5,7 @@
  * Made with `onAbort` and one controller, not with `AbortSignal.any`, which keeps memory for each call on the signal
  * that outlives them (Node 20 to 26). Its owner closes it, always: afterwards no listener and no timer is left.
  */
+import { setMaxListeners } from 'node:events'
 import { TimeoutError } from '../errors.js'
 import { onAbort } from './abort.js'
 import { setAlarm } from './alarm.js'
@@ -26,7 +27,7 @@ export interface AbortScopeOptions {
 }
 
 export class AbortScope {
-  readonly #controller = new AbortController()
+  readonly #controller = controllerForMany()
   readonly #outer: readonly AbortSignal[]
   readonly #stops: (() => void)[] = []
 
@@ -94,6 +95,13 @@ export class AbortScope {
     if (value === this.signal.reason) return true
     return this.#outer.some(({ aborted, reason }) => aborted && value === reason)
   }
+}
+
+/** A controller whose signal many may listen to: Node 20 takes the eleventh listener for a leak, and says so. */
+export function controllerForMany(): AbortController {
+  const controller = new AbortController()
+  setMaxListeners(0, controller.signal)
+  return controller
 }
 
 /** The reason of an abort that we bring about: what Node's own aborts look like, with what led to it as the cause. */

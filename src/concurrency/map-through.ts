@@ -140,9 +140,7 @@ class Mapping<In, Out> {
         if (done === true) {
           this.#isSourceOpen = false
         } else {
-          // A sync iterable may hold promises; what an async one gives is meant as it is.
-          const item = this.#isAsync ? (value as In) : await value
-          if (!this.#isStopped) this.#begin(item)
+          await this.#take(value)
         }
       }
     } catch (error) {
@@ -151,6 +149,22 @@ class Mapping<In, Out> {
     }
     this.#isAsking = false
     this.#notify()
+  }
+
+  async #take(value: In | PromiseLike<In>): Promise<void> {
+    // A sync iterable may hold promises; what an async one gives is meant as it is.
+    if (this.#isAsync) {
+      if (!this.#isStopped) this.#begin(value as In)
+      return
+    }
+    try {
+      const item = await value
+      if (!this.#isStopped) this.#begin(item)
+    } catch (error) {
+      // The item has failed, and not the source: it is still to be ended.
+      this.#failure = { error }
+      this.#isStopped = true
+    }
   }
 
   #begin(item: In): void {

@@ -8,7 +8,7 @@
  */
 import { ClosedError } from '../errors.js'
 import { checkTimeout, onAbort, refuseWait, type WaitOptions } from './abort.js'
-import { AbortScope } from './abort-scope.js'
+import { AbortScope, controllerForMany } from './abort-scope.js'
 import { systemClock, type Clock } from './clock.js'
 import { rejected, unobserved } from './deferred.js'
 import { mapThrough, type MapSource } from './map-through.js'
@@ -75,7 +75,7 @@ class Submission<T> {
 export class TaskPool {
   readonly #limit: number
   readonly #clock: Clock
-  readonly #controller = new AbortController()
+  readonly #controller = controllerForMany()
   readonly #shutdowns: WaitQueue
   #first: Submission<unknown> | undefined
   #last: Submission<unknown> | undefined

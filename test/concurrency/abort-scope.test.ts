@@ -3,7 +3,7 @@ import { setTimeout as nodeTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { abortError, AbortScope } from '../../src/concurrency/abort-scope.js'
 import { TimeoutError } from '../../src/errors.js'
-import { FakeClock } from '../../src/testing/fake-clock.js'
+import { FakeClock, loopTurns } from '../../src/testing/fake-clock.js'
 import { rejection } from '../support/settled.js'
 
 describe('AbortScope', () => {
@@ -53,6 +53,19 @@ describe('AbortScope', () => {
     await clock.advance(10)
     expect(scope.signal.aborted).toBe(false)
     expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('lets any number listen to its signal, without a warning', async () => {
+    const scope = new AbortScope([])
+    const warnings: Error[] = []
+    const note = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', note)
+    for (let n = 0; n < 20; n++) scope.signal.addEventListener('abort', () => {})
+    await loopTurns(1)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
   })
 
   it('keeps its first reason', () => {

@@ -1,4 +1,5 @@
 import { getEventListeners } from 'node:events'
+import { setTimeout as nodeTimeout } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { deferred, type Deferred } from '../../src/concurrency/deferred.js'
 import { sleep } from '../../src/concurrency/sleep.js'
@@ -103,6 +104,23 @@ describe('TaskPool.submit()', () => {
     const pool = new TaskPool({ limit: 1 })
     expect(await pool.submit((signal) => signal.aborted)).toBe(false)
     expect(await pool.submit((signal) => signal.aborted, { timeoutMs: 1000 })).toBe(false)
+  })
+
+  it('lets any number of tasks listen to the signal of the pool, without a warning', async () => {
+    const pool = new TaskPool({ limit: 20 })
+    const warnings: Error[] = []
+    const note = (warning: Error): void => {
+      warnings.push(warning)
+    }
+    process.on('warning', note)
+    const running = Array.from({ length: 20 }, () =>
+      rejection(pool.submit((signal) => nodeTimeout(60_000, undefined, { signal }))),
+    )
+    await pool.shutdown({ abortRunning: true })
+    await Promise.all(running)
+    await loopTurns(1)
+    process.off('warning', note)
+    expect(warnings).toEqual([])
   })
 
   it('takes out of the queue what is aborted there, and never runs it', async () => {
@@ -453,10 +471,20 @@ describe('TaskPool.map()', () => {
     expect(results).toEqual([1, 2])
   })
 
-  it('ends with the rejection of an item that is a promise', async () => {
-    const mapped = new TaskPool({ limit: 5 }).map([1, Promise.reject(new Error('item'))], (n) => n)
+  it('ends with the rejection of an item that is a promise, and ends the source', async () => {
+    let returned = 0
+    function* source(): Generator<number | Promise<number>> {
+      try {
+        yield 1
+        yield Promise.reject(new Error('item'))
+      } finally {
+        returned++
+      }
+    }
+    const mapped = new TaskPool({ limit: 5 }).map(source(), (n) => n)
     expect(await mapped.next()).toEqual({ value: 1, done: false })
     expect(await rejection(mapped.next())).toMatchObject({ message: 'item' })
+    expect(returned).toBe(1)
   })
 
   it('aborts what runs, drops what waits and ends the source when the loop is left', async () => {
