@@ -1,5 +1,6 @@
 /** Dials, and runs the session of `standpipe connect` under its deadlines and signals. */
 import { raceAbort } from '../concurrency/abort.js'
+import { retry, type FailedAttempt } from '../concurrency/retry.js'
 import { TimeoutError } from '../errors.js'
 import { openConnection } from '../client/open-connection.js'
 import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
@@ -13,7 +14,6 @@ import { runLineSession } from './line-session.js'
 import { toLine } from './messages.js'
 import { runPipeSession } from './pipe-session.js'
 import { reportProbe } from './probe.js'
-import { retryConnecting } from './retry-connecting.js'
 import { Spool } from './spool.js'
 import { openStdout, printWords } from './stdio.js'
 import { runTerminalSession } from './terminal-session.js'
@@ -38,6 +38,11 @@ export interface ConnectFlags extends ModeFlags {
   /** Where the lines typed at a terminal are kept; false to keep none. */
   history?: string | false
 }
+
+/** The longest that the first pause of --retry can be; each next one can be twice as long … */
+const FIRST_PAUSE_MS = 250
+/** … up to this, so that a server that comes back is found soon. */
+const LONGEST_PAUSE_MS = 10_000
 
 /**
  * @throws the errors of openConnection and of the session, for messages.ts to explain
@@ -75,12 +80,13 @@ export async function runConnect(
       },
     })
   }
-  const connection = await retryConnecting(dial, {
-    retries: flags.retry,
+  const connection = await retry(dial, {
+    maxAttempts: flags.retry + 1,
+    baseMs: FIRST_PAUSE_MS,
+    maxDelayMs: LONGEST_PAUSE_MS,
     signal: ends.signal,
-    onFailure: ({ attempt, error, pauseMs }) => {
-      const count = flags.retry === Infinity ? attempt : `${attempt} of ${flags.retry + 1}`
-      printWords(toLine(`attempt ${count}: ${error.message}; again in ${pauseMs} ms`))
+    onAttempt: (failed) => {
+      tellOfRetry(failed, flags.retry)
     },
   })
   if (mode === 'probe') {
@@ -102,6 +108,14 @@ export async function runConnect(
     // Does nothing after a clean end; otherwise the peer should know that something was lost.
     connection.abort()
   }
+}
+
+/** Says that connecting has failed, and when it is tried again; of the last failure the exit tells. */
+function tellOfRetry({ attempt, error, delayMs }: FailedAttempt, retries: number): void {
+  if (delayMs === undefined) return
+  const count = retries === Infinity ? attempt : `${attempt} of ${retries + 1}`
+  const { message } = error as Error
+  printWords(toLine(`attempt ${count}: ${message}; again in ${delayMs} ms`))
 }
 
 async function runSession(

@@ -19,8 +19,35 @@ export { PriorityBoundedQueue, type PriorityBoundedQueueOptions } from './priori
 export type { ItemStore } from './item-store.js'
 
 // Tasks and time
+export { asCompleted, type AsCompletedOptions } from './as-completed.js'
+export {
+  retry,
+  retrying,
+  type FailedAttempt,
+  type RetryContext,
+  type RetryOptions,
+} from './retry.js'
+export { RetryBudget, type RetryBudgetOptions } from './retry-budget.js'
+export { settle, type Settled, type SettleOptions } from './settle.js'
+export { shield, type ShieldOptions } from './shield.js'
+export { sleep, type SleepOptions } from './sleep.js'
+export type { TaskFunction } from './start-task.js'
+export {
+  taskGroup,
+  type SpawnOptions,
+  type TaskGroup,
+  type TaskGroupOptions,
+} from './task-group.js'
+export { withTimeout, type TimeoutOptions } from './timeout.js'
 
 // Pools and limits
+export type { MapSource } from './map-through.js'
+export {
+  TaskPool,
+  type PoolMapOptions,
+  type ShutdownOptions,
+  type TaskPoolOptions,
+} from './task-pool.js'
 
 // Resources and services
 

@@ -1,88 +1,10 @@
 /** `--retry`: connecting again with pauses that grow, and can be ended at any moment. */
-import { setTimeout as nodeTimeout } from 'node:timers/promises'
-import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { retryConnecting, type FailedAttempt } from '../../src/cli/retry-connecting.js'
-import { ConnectError, ProtocolError } from '../../src/errors.js'
+import { describe, expect, test } from 'vitest'
 import { runCommand, startCommand, startEcho } from '../support/command.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { closedPort, fullPort } from '../support/ports.js'
 
-vi.mock('node:timers/promises', { spy: true })
-
 guardAgainstLeaks()
-
-const refused = new ConnectError('refused', [], {})
-
-/** Fails so often, and then gives the number of the attempt. */
-function failing(times: number, error: Error = refused): () => Promise<number> {
-  let count = 0
-  return () => (++count > times ? Promise.resolve(count) : Promise.reject(error))
-}
-
-describe('retryConnecting()', () => {
-  const never = new AbortController().signal
-  const failed: FailedAttempt[] = []
-  const onFailure = (one: FailedAttempt): void => {
-    failed.push(one)
-  }
-
-  beforeEach(() => {
-    failed.length = 0
-    vi.mocked(nodeTimeout).mockImplementation(() => Promise.resolve())
-    return () => {
-      vi.mocked(nodeTimeout).mockReset()
-    }
-  })
-
-  test('doubles the pauses up to 10 s', async () => {
-    const options = { retries: Infinity, signal: never, onFailure, random: () => 1 }
-    expect(await retryConnecting(failing(8), options)).toBe(9)
-    expect(failed.map(({ pauseMs }) => pauseMs)).toEqual([
-      250, 500, 1000, 2000, 4000, 8000, 10_000, 10_000,
-    ])
-    expect(vi.mocked(nodeTimeout).mock.calls.map(([ms]) => ms)).toEqual(
-      failed.map(({ pauseMs }) => pauseMs),
-    )
-    expect(failed.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7, 8])
-  })
-
-  test('spreads each pause from nothing to all of it', async () => {
-    const randoms = [0, 0.5, 0.25]
-    const random = (): number => randoms.shift() ?? 1
-    await retryConnecting(failing(3), { retries: 3, signal: never, onFailure, random })
-    expect(failed.map(({ pauseMs }) => pauseMs)).toEqual([0, 250, 250])
-  })
-
-  test('gives up with the last error', async () => {
-    const promise = retryConnecting(failing(3), { retries: 2, signal: never, onFailure })
-    await expect(promise).rejects.toBe(refused)
-    expect(failed).toHaveLength(2)
-  })
-
-  test('does not try again what cannot be mended', async () => {
-    const error = new ProtocolError('no')
-    const promise = retryConnecting(failing(1, error), { retries: 2, signal: never, onFailure })
-    await expect(promise).rejects.toBe(error)
-    expect(failed).toHaveLength(0)
-  })
-
-  test('ends a pause when the signal aborts, with its reason', async () => {
-    vi.mocked(nodeTimeout).mockReset()
-    const ends = new AbortController()
-    const reason = new Error('enough')
-    const promise = retryConnecting(failing(1), {
-      retries: 1,
-      signal: ends.signal,
-      random: () => 1e6,
-      onFailure: () => {
-        setImmediate(() => {
-          ends.abort(reason)
-        })
-      },
-    })
-    await expect(promise).rejects.toBe(reason)
-  })
-})
 
 describe('standpipe connect --retry', () => {
   test('connects as soon as the server is there', async () => {
