@@ -1,0 +1,39 @@
+/**
+ * Where in the program a call of the kit came from. Stacks are taken when something begins, and written out only when
+ * it is told of: taking one costs a few µs, writing it out ten times as much.
+ */
+import { fileURLToPath } from 'node:url'
+
+/** Deep enough to pass the kit's own frames and reach `async main`. */
+const FRAMES = 30
+
+/** The folder of the kit, as its URL and as its path: stacks have either. Nothing where a bundler has mixed it up. */
+const [kitUrl = ''] = /^file:.*\/(?:dist|src)\//.exec(import.meta.url) ?? []
+const kitFolders = kitUrl === '' ? [] : [kitUrl, fileURLToPath(kitUrl)]
+
+/** An error for its stack, which begins with the caller of `below`. */
+export function takeStack(message: string, below: (...args: never[]) => unknown): Error {
+  const limit = Error.stackTraceLimit
+  Error.stackTraceLimit = FRAMES
+  // The error that is made is thrown away and never written out: its own stack would begin here.
+  const error = new Error(message)
+  Error.captureStackTrace(error, below)
+  Error.stackTraceLimit = limit
+  return error
+}
+
+/**
+ * The first frame of a stack that is neither the kit's nor Node's: `main (file:///app/main.js:3:9)`; '' without one.
+ * @param skip So many frames at the top are not the place, whosever they are.
+ */
+export function placeOf(error: Error, skip = 0): string {
+  const frames = (error.stack ?? '')
+    .split('\n')
+    .map((line) => /^\s+at (.+)$/.exec(line)?.[1])
+    .filter((frame) => frame !== undefined)
+  const outside = frames
+    .slice(skip)
+    .find((frame) => !frame.includes('node:') && !kitFolders.some((kit) => frame.includes(kit)))
+  // In a bundle everything is one file: the first frame is the kit's, the second its caller.
+  return outside ?? frames[1] ?? frames[0] ?? ''
+}
