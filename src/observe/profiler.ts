@@ -15,7 +15,7 @@ import { textTable } from './text-table.js'
 /** How a {@link Profiler} measures. */
 export interface ProfilerOptions {
   /**
-   * So many names are kept apart; what comes under more of them is counted as `(other)`. Each takes 12 KiB.
+   * So many names are kept apart; what comes under more of them is counted as `(other)`. Each takes 11 KiB.
    * @default 256
    */
   maxNames?: number | undefined
@@ -133,7 +133,8 @@ class RunningSpan implements Span {
 }
 
 /**
- * Measures calls by name.
+ * Measures calls by name. It adds about 0.1 µs to a call, of which 0.07 are two looks at the clock, and to one that gives
+ * a promise one more promise. (`node bench/observe.mjs`, November 2026, Node 20 to 26.)
  *
  * ```ts
  * const profiler = new Profiler()

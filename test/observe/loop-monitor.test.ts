@@ -1,5 +1,5 @@
 /** The loop monitor on the real loop: what blocks it is seen, what waits is not. */
-import { describe, expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import {
   LoopMonitor,
   type LoopMonitorOptions,
@@ -73,6 +73,35 @@ describe('LoopMonitor', () => {
     expect(delay.minMs).toBeLessThanOrEqual(delay.meanMs)
     expect(delay.p50Ms).toBeLessThanOrEqual(delay.p95Ms)
     expect(delay.p95Ms).toBeLessThanOrEqual(delay.p99Ms)
+  })
+
+  it('names the function that blocked the loop, when it is to, and leaves its own work out', async () => {
+    const { monitor, logger, events } = scene({ slowTurnMs: 3, locate: true })
+    monitor.start()
+    for (let turn = 0; turn < 3; turn++) {
+      blockLoop(60)
+      await loopTurns(1)
+    }
+    monitor.stop()
+    const long = events.filter(({ busyMs }) => busyMs > 50)
+    expect(long).toHaveLength(3)
+    for (const { place } of long) expect(place).toMatch(/^blockLoop \(file:.*block-loop\.ts:\d+\)$/)
+    expect(logger.records[0]?.message).toMatch(/ms, mostly in blockLoop \(.*\); give long work/)
+    expect(logger.records[0]?.fields['place']).toBe(long[0]?.place)
+  })
+
+  it('renews its samples between slow turns', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+    onTestFinished(() => {
+      vi.useRealTimers()
+    })
+    const { monitor, events } = scene({ slowTurnMs: 50, locate: true })
+    monitor.start()
+    vi.advanceTimersByTime(60_000)
+    await loopTurns(2)
+    blockLoop(70)
+    monitor.stop()
+    expect(events).toMatchObject([{ place: expect.stringMatching(/^blockLoop /) as string }])
   })
 
   it('survives an onSlowTurn that throws, which is logged', async () => {

@@ -72,3 +72,13 @@ it('TurnWatch gives no negative time when its clocks disagree', async () => {
   await loopTurns(1)
   expect(turns).toEqual([0])
 })
+
+it('TurnWatch.skip() leaves out what has passed of the turn', async () => {
+  const { watch, turns, pass } = scene()
+  watch.start()
+  pass(300)
+  watch.skip()
+  pass(2)
+  await loopTurns(1)
+  expect(turns).toEqual([2])
+})
