@@ -3,8 +3,8 @@
  * asks. It costs next to nothing between two questions, and 5 to 15 ms of the thread for each; so ask when something
  * was slow anyhow. (Node 20 to 26.)
  *
- * It is a guess from samples: it names the function that most of them were in. What ran for less than two samples may
- * be missed.
+ * It is a guess from samples: it names the function that most of them were in, by the line that it begins on. A function
+ * that V8 has inlined may count as the one that called it, and what ran for less than two samples may be missed.
  *
  * Invariant: the samples cover at most about `RENEW_MS`, so that they never grow beyond it.
  */
@@ -146,8 +146,9 @@ function isActivity({ functionName, url }: InspectorCallFrame): boolean {
 
 type InspectorCallFrame = Profiler.ProfileNode['callFrame']
 
-function describe({ functionName, url, lineNumber }: InspectorCallFrame): string {
-  // Lines of the profiler begin at 0.
+function describe({ functionName, url, lineNumber, columnNumber }: InspectorCallFrame): string {
+  if (functionName === '' && lineNumber <= 0 && columnNumber <= 0) return `the top level (${url})`
   const name = functionName === '' ? 'an anonymous function' : functionName
+  // The line that the function begins on; those of the profiler begin at 0.
   return `${name} (${url}:${lineNumber + 1})`
 }

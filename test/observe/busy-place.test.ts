@@ -21,7 +21,8 @@ const KIT = new URL('../../src/protocol/x.ts', import.meta.url).href
 function profile(samples: number[]): Profiler.Profile {
   return {
     nodes: [
-      node(1, '(root)', '', [2, 3, 4, 8, 9]),
+      node(1, '(root)', '', [2, 3, 4, 8, 9, 0]),
+      node(0, '', 'file:///app/main.js'),
       node(2, '(idle)', ''),
       node(3, '(garbage collector)', ''),
       node(4, 'emit', 'node:events', [5]),
@@ -48,6 +49,7 @@ describe('busiestPlace()', () => {
       'handle (file:///app/main.js:6)',
     ],
     ['one without a name', [7, 7, 5], 'an anonymous function (file:///app/revive.js:8)'],
+    ['the top level of a module', [0], 'the top level (file:///app/main.js)'],
     ['the work of V8 when there was none of the program', [2, 3, 2, 2], '(garbage collector)'],
     ['nothing for waiting, and for what is Node’s and the kit’s alone', [2, 8, 9, 1], undefined],
     ['nothing without samples', [], undefined],
@@ -82,10 +84,23 @@ describe('BusyPlace', () => {
     blockLoop(80)
   }
 
+  /** Crunches until the samples name it; on a busy machine they may miss it a few times. */
+  function placeOfCrunching(busyPlace: BusyPlace): string | undefined {
+    let place: string | undefined
+    for (let tries = 0; tries < 5; tries++) {
+      crunch()
+      place = busyPlace.find(80)
+      if (place?.includes('.ts:') === true) break
+    }
+    return place
+  }
+
   it('names the function that keeps the thread busy', () => {
     const busyPlace = started()
     crunch()
-    expect(busyPlace.find(80)).toMatch(/^(crunch|blockLoop) \(file:.*\.ts:\d+\)$/)
+    expect(busyPlace.find(80)).toMatch(
+      /^(crunch|blockLoop|an anonymous function) \(file:.*\.ts:\d+\)$/,
+    )
     expect(busyPlace.find(0)).toBeUndefined()
   })
 
@@ -100,8 +115,7 @@ describe('BusyPlace', () => {
   it('samples on when another one has stopped', () => {
     const [one, other] = [started(), started()]
     one.stop()
-    crunch()
-    expect(other.find(80)).toMatch(/^(crunch|blockLoop) /)
+    expect(placeOfCrunching(other)).toMatch(/^(crunch|blockLoop|placeOfCrunching) /)
   })
 
   it('begins anew when its samples are old', () => {

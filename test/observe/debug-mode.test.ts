@@ -123,7 +123,7 @@ describe('enableDebugMode()', () => {
     blockLoop(25)
     await loopTurns(2)
     expect(warnings.map(({ message }) => message)[0]).toMatch(/^the event loop was blocked for/)
-    expect(debug.loop.snapshot().slowTurns).toBe(1)
+    expect(debug.loop.snapshot().slowTurns).toBe(warnings.length)
   })
 })
 
@@ -392,18 +392,20 @@ describe('a program in debug mode', () => {
     expect(await running.nextLine()).toBe('object 1')
     expect(await running.ended).toBe(0)
     const lines = running.stderr().split('\n')
-    const told = lines.filter((line) => line.startsWith('standpipe: '))
-    expect(told).toEqual([
+    const told = (words: RegExp): string[] => lines.filter((line) => words.test(line))
+    // A busy machine may make other turns slow as well.
+    expect(
+      told(/^standpipe: the event loop was blocked for .*, mostly in the top level/)[0],
+    ).toMatch(/ \(file:.*debug-mode\.mjs\); give long work/)
+    const calledAt = /^standpipe: save\(\) was never awaited; it was called at/
+    expect(told(calledAt)).toEqual([
+      expect.stringMatching(/ at forgetful \(.*debug-mode\.mjs:\d+:\d+\)$/),
+      expect.stringMatching(/ at file:.*debug-mode\.mjs:\d+:\d+$/),
+    ])
+    expect(told(/was not closed/)).toEqual([
       expect.stringMatching(
-        /the event loop was blocked for \d.*, mostly in .*debug-mode\.mjs:\d+\); give long work/,
+        /^standpipe: connection 1 to 127\.0\.0\.1:8888 was not closed in .*; it was opened at open \(.*mjs:\d+:\d+\)$/,
       ),
-      expect.stringMatching(
-        /save\(\) was never awaited; it was called at forgetful \(.*mjs:\d+:\d+\)$/,
-      ),
-      expect.stringMatching(
-        /connection 1 to 127\.0\.0\.1:8888 was not closed in .*; it was opened at open \(.*mjs:\d+:\d+\)$/,
-      ),
-      expect.stringMatching(/save\(\) was never awaited; it was called at .*mjs:\d+:\d+$/),
     ])
     expect(lines).toContainEqual(expect.stringMatching(/^ {4}at forgetful .*debug-mode\.mjs/))
   })

@@ -32,7 +32,7 @@ async function open() {
 await open()
 await save()
 await forgetful()
-for (const end = performance.now() + 60; performance.now() < end;);
+for (const end = performance.now() + 120; performance.now() < end;);
 while (debug.unawaited().length === 0) {
   await new Promise((resolve) => setImmediate(resolve))
   globalThis.gc()
