@@ -29,15 +29,15 @@ export function isProgramFrame(frame: string): boolean {
 }
 
 /**
- * The first frame of a stack that is neither the kit's nor Node's: `main (file:///app/main.js:3:9)`; '' without one.
- * @param skip So many frames at the top are not the place, whosever they are.
+ * The first frame of a stack that is the program's: `main (file:///app/main.js:3:9)`; '' without one.
+ * @param skip So many frames at the top are calls, and not the place, whosever they are.
  */
 export function placeOf(error: Error, skip = 0): string {
   const frames = (error.stack ?? '')
     .split('\n')
     .map((line) => /^\s+at (.+)$/.exec(line)?.[1])
     .filter((frame) => frame !== undefined)
-  const outside = frames.slice(skip).find(isProgramFrame)
-  // In a bundle everything is one file: the first frame is the kit's, the second its caller.
-  return outside ?? frames[1] ?? frames[0] ?? ''
+    .slice(skip)
+  // In a bundle the kit and the program are one file: then it is who called the call.
+  return frames.find(isProgramFrame) ?? (skip > 0 ? (frames[0] ?? '') : '')
 }

@@ -69,7 +69,8 @@ export class OpenConnections {
 
   /** Those that nobody has closed, the oldest first. One that was closed and is still ending is none of them. */
   unclosed(): UnclosedConnection[] {
-    return this.#unclosed().map((entry) => this.#describe(entry))
+    const nowMs = this.#clock.now()
+    return this.#unclosed().map((entry) => describe(entry, nowMs))
   }
 
   /** Warns of each that nobody has closed. */
@@ -127,8 +128,9 @@ export class OpenConnections {
     what: string,
     words: (unclosed: UnclosedConnection, entry: Entry) => string,
   ): void {
+    const nowMs = this.#clock.now()
     for (const entry of entries.slice(0, MAX_TOLD)) {
-      const unclosed = this.#describe(entry)
+      const unclosed = describe(entry, nowMs)
       const { id, role, peer, ageMs, place } = unclosed
       const at = place === '' ? '' : `; it was opened at ${place}`
       this.#log.warn(
@@ -139,16 +141,16 @@ export class OpenConnections {
     const more = entries.length - MAX_TOLD
     if (more > 0) this.#log.warn({ more }, `${more} more connections of which each ${what}`)
   }
+}
 
-  #describe({ connection, openedMs, openedAt }: Entry): UnclosedConnection {
-    return {
-      id: connection.id,
-      role: connection.role,
-      peer: peerText(connection.remote),
-      ageMs: this.#clock.now() - openedMs,
-      place: placeOf(openedAt),
-      stack: openedAt.stack ?? '',
-    }
+function describe({ connection, openedMs, openedAt }: Entry, nowMs: number): UnclosedConnection {
+  return {
+    id: connection.id,
+    role: connection.role,
+    peer: peerText(connection.remote),
+    ageMs: nowMs - openedMs,
+    place: placeOf(openedAt),
+    stack: openedAt.stack ?? '',
   }
 }
 
