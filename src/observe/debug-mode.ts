@@ -2,7 +2,7 @@
  * asyncio's debug mode for this kit: tells of connections that nobody closes or uses, of calls that nobody awaits, and
  * of turns that block the event loop, each with the place in the program that it came from.
  *
- * It costs 3 to 6 µs for each call that is watched, some 25 ns for each await of the process, and 10 ms for each slow
+ * It costs 3 to 9 µs for each call that is watched, 25 to 100 ns for each await of the process, and 10 ms for each slow
  * turn: it is for development and tests, and for a process in trouble. It changes nothing of what the program does,
  * and never ends it. (`node bench/observe.mjs`, November 2026, Node 20 to 26.)
  *

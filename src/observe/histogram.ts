@@ -7,7 +7,7 @@
  * bucket, and so never say less than the truth.
  *
  * Why not `createHistogram()` of node:perf_hooks: a record of it is a call into C++ and takes three times as long (15 to
- * 20 ns against 5 ns), its counts grow to 65 KiB that no figure of `process.memoryUsage()` but the RSS shows, and it
+ * 20 ns against 5 ns), its counts grow to 65 KiB and more that no figure of `process.memoryUsage()` but the RSS shows, and it
  * knows neither the total nor the buckets. (`node bench/observe.mjs`, November 2026, Node 20 to 26.)
  *
  * It keeps no values, forgets nothing by itself and knows no unit.
