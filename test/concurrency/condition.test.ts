@@ -140,6 +140,23 @@ describe('Condition.wait()', () => {
     expect(getEventListeners(controller.signal, 'abort')).toEqual([])
   })
 
+  test('aborted while nobody has the lock, has it again: it may wait and notify on', async () => {
+    const condition = new Condition()
+    const controller = new AbortController()
+    using permit = await condition.acquire()
+    const waiting = condition.wait({ signal: controller.signal })
+    await condition.use(() => {})
+    expect(condition.isLocked).toBe(false)
+    controller.abort('gone')
+    await expect(waiting).rejects.toBe('gone')
+    expect(permit.isHeld).toBe(true)
+    condition.notify()
+    const again = condition.wait()
+    await condition.use(() => condition.notify())
+    await again
+    expect(permit.isHeld).toBe(true)
+  })
+
   test('with a signal that has aborted does not give the lock up', async () => {
     const condition = new Condition()
     using permit = await condition.acquire()
