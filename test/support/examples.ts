@@ -10,28 +10,29 @@ const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 const MOST_RUNS = 5
 
 export interface Example {
-  /** Its file, without `.ts`: `4-1-hello-world`. */
+  /** Its file below `examples/`, without `.ts`: `asyncio-tutorial/4-1-hello-world`. */
   readonly name: string
   readonly source: string
   /** What it says that it prints: the comment `// Prints:` at its end. */
   readonly prints: readonly string[]
 }
 
-/** All examples of a folder, by its path from the root of the repository; files that begin with no number are parts. */
+/** All examples of a folder below `examples/`, in their order. Files that say nothing of the kind are parts of them. */
 export function examplesOf(folder: string): Example[] {
-  return readdirSync(path.join(ROOT, folder))
-    .filter((file) => /^\d.*\.ts$/.test(file))
+  return readdirSync(path.join(ROOT, 'examples', folder))
+    .filter((file) => file.endsWith('.ts'))
     .toSorted(new Intl.Collator('en', { numeric: true }).compare)
-    .map((file) => {
-      const source = readFileSync(path.join(ROOT, folder, file), 'utf8')
+    .map((file): Example => {
+      const source = readFileSync(path.join(ROOT, 'examples', folder, file), 'utf8')
       const [, comment = ''] = /\n\/\/ Prints:\n((?:\/\/.*\n)+)$/.exec(source) ?? []
       const prints = comment.split('\n').slice(0, -1)
       return {
-        name: file.slice(0, -'.ts'.length),
+        name: `${folder}/${file.slice(0, -'.ts'.length)}`,
         source,
         prints: prints.map((line) => line.replace(/^\/\/ ?/, '')),
       }
     })
+    .filter(({ prints }) => prints.length > 0)
 }
 
 /**
