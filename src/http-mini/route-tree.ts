@@ -78,23 +78,21 @@ export class RouteTree<T> {
   }
 
   /** @throws RangeError when a route of the same method and shape is there; the tree is then as it was */
-  add({ method, pattern, value }: Route<T>): void {
-    const leaf = this.#leafFor(pattern)
-    const present = method === undefined ? leaf.any : leaf.byMethod.get(method)
-    if (present !== undefined) {
-      throw new RangeError(
-        `${method ?? 'every method of'} ${pattern.text} is the same as ${present.pattern.text}, which has a route already`,
-      )
-    }
-    const route = { method, pattern, value }
-    if (method === undefined) leaf.any = route
-    else leaf.byMethod.set(method, route)
+  add(route: Route<T>): void {
+    this.check(route)
+    const leaf = this.#leafFor(route.pattern)
+    if (route.method === undefined) leaf.any = route
+    else leaf.byMethod.set(route.method, route)
   }
 
-  /** Whether `add()` would throw for it. */
-  has({ method, pattern }: Route<T>): boolean {
+  /** Adds nothing. @throws RangeError when `add()` would */
+  check({ method, pattern }: Route<T>): void {
     const leaf = this.#findLeaf(pattern)
-    return (method === undefined ? leaf?.any : leaf?.byMethod.get(method)) !== undefined
+    const present = method === undefined ? leaf?.any : leaf?.byMethod.get(method)
+    if (present === undefined) return
+    throw new RangeError(
+      `${method ?? 'every method of'} ${pattern.text} is the same as ${present.pattern.text}, which has a route already`,
+    )
   }
 
   /**

@@ -209,15 +209,17 @@ describe('RouteTree.add()', () => {
   })
 })
 
-describe('RouteTree.has()', () => {
-  it('is what add() would refuse', () => {
+describe('RouteTree.check()', () => {
+  it('throws where add() would, and adds nothing', () => {
     const tree = gets('/a/:x', '/t/*rest')
-    expect(tree.has(route('/a/:y', 'GET'))).toBe(true)
-    expect(tree.has(route('/t/*y', 'GET'))).toBe(true)
-    expect(tree.has(route('/a/:y', 'PUT'))).toBe(false)
-    expect(tree.has(route('/a/:y'))).toBe(false)
-    expect(tree.has(route('/a/b/:y', 'GET'))).toBe(false)
-    expect(tree.has(route('/t', 'GET'))).toBe(false)
+    expect(() => tree.check(route('/a/:y', 'GET'))).toThrow('GET /a/:y is the same as /a/:x')
+    expect(() => tree.check(route('/t/*y', 'GET'))).toThrow(RangeError)
+    for (const free of [route('/a/:y', 'PUT'), route('/a/b/:y', 'GET'), route('/t', 'GET')]) {
+      tree.check(free)
+      tree.check(free)
+      tree.add(free)
+      expect(() => tree.check(free)).toThrow(RangeError)
+    }
   })
 })
 
