@@ -34,6 +34,8 @@ export class HeadParser implements Framing<RequestHead> {
   #start = 0
   #method = ''
   #minor: 0 | 1 = 1
+  /** How far the target may reach, once the method has ended. */
+  #longest = 0
   #targetStart = 0
   #targetEnd = 0
   #target: RequestTarget | undefined
@@ -84,7 +86,10 @@ export class HeadParser implements Framing<RequestHead> {
 
   #needsLook(source: FrameSource): boolean {
     // A method or a target without an end has no control that would tell.
-    const isLong = this.#section === undefined && source.size - this.#start > MAX_METHOD_BYTES
+    const { size } = source
+    const isLong =
+      this.#section === undefined &&
+      (this.#longest === 0 ? size - this.#start > MAX_METHOD_BYTES : size > this.#longest)
     return isLong || hasControl(source, this.#seen)
   }
 
@@ -122,6 +127,7 @@ export class HeadParser implements Framing<RequestHead> {
     const methodEnd = at
     const targetStart = ++at
     const longest = targetStart + this.#limits.targetBytes
+    this.#longest = longest - base
     while (at < end && at <= longest && isVisible(bytes[at] as number)) at++
     if (at > longest) {
       throw new HttpError(
@@ -175,6 +181,7 @@ export class HeadParser implements Framing<RequestHead> {
     )
     this.#seen = 0
     this.#start = 0
+    this.#longest = 0
     this.#target = undefined
     this.#section = undefined
     return head
