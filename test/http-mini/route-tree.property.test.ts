@@ -60,7 +60,8 @@ function fit(
 }
 
 /** 0 for static, 1 for a param, 2 for a tail, segment by segment; the least comes first. */
-function rank({ segments, hasTail }: RoutePattern): string {
+function rank({ segments: wanted, hasTail }: RoutePattern, ignoreSlash: boolean): string {
+  const segments = ignoreSlash && !hasTail && isSlash(wanted.at(-1)) ? wanted.slice(0, -1) : wanted
   return segments.map((segment) => (segment === null ? 1 : 0)).join('') + (hasTail ? '2' : '')
 }
 
@@ -82,7 +83,7 @@ function slowly(
     const order = takes(own, method)
     return values === undefined || order === Infinity
       ? []
-      : [{ key: `${rank(one)} ${order}`, is: [own, one.text, values] }]
+      : [{ key: `${rank(one, ignoreSlash)} ${order}`, is: [own, one.text, values] }]
   })
   return fitting.toSorted((a, b) => (a.key < b.key ? -1 : 1))[0]?.is
 }
