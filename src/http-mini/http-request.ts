@@ -55,7 +55,8 @@ export interface HttpRequest<Params extends object = Record<string, string>> {
    * the request in its reader. The connection ends when the handler does, and a stop of the server still holds it to the
    * grace. Without this call `Upgrade` means nothing.
    *
-   * @throws HttpError 426 when the client asks for no other protocol, 400 when its body was not read to the end
+   * @throws HttpError 426 (400 without a `protocol`) when the client asks for no other one, 400 when its body was not read
+   *   to the end
    * @throws TypeError when it was called before, or an answer was begun
    */
   upgrade(options?: UpgradeOptions): Connection

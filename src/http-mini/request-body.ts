@@ -26,7 +26,7 @@ export interface ReadBodyOptions extends WaitOptions {
 export interface BodyHost {
   readonly reader: StreamReader
   readonly clock: Clock
-  readonly limits: ResolvedHttpLimits
+  readonly httpLimits: ResolvedHttpLimits
   /** How long a body may be waited for, and how many bytes a millisecond earn it more. */
   readonly bodyMs: number
   readonly bodyBytesPerMs: number
@@ -57,8 +57,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
   constructor(host: BodyHost, headers: HttpHeaders, length: number, expectsContinue: boolean) {
     this.#host = host
     this.#headers = headers
-    this.#maxBytes = host.limits.bodyBytes
-    this.#decoder = length === CHUNKED ? new ChunkDecoder(host.limits) : undefined
+    this.#maxBytes = host.httpLimits.bodyBytes
+    this.#decoder = length === CHUNKED ? new ChunkDecoder(host.httpLimits) : undefined
     this.#left = length === CHUNKED ? 0 : length
     this.#isEnded = length === 0
     this.#expectsContinue = expectsContinue && length !== 0

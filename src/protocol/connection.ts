@@ -414,6 +414,14 @@ export class Connection {
   }
 
   /**
+   * What its deadlines are kept by.
+   * @internal
+   */
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /**
    * Whether the peer has ended its half.
    * @internal
    */
