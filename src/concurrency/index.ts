@@ -17,6 +17,12 @@ export { BoundedQueue, type BoundedQueueOptions, type CloseQueueOptions } from '
 export { LifoBoundedQueue } from './lifo-bounded-queue.js'
 export { PriorityBoundedQueue, type PriorityBoundedQueueOptions } from './priority-bounded-queue.js'
 export type { ItemStore } from './item-store.js'
+export { Broadcaster, type BroadcasterOptions, type SubscribeOptions } from './broadcaster.js'
+export type {
+  CloseSubscriptionOptions,
+  Subscription,
+  SubscriptionOverflow,
+} from './subscription.js'
 
 // Tasks and time
 export { asCompleted, type AsCompletedOptions } from './as-completed.js'
@@ -50,5 +56,14 @@ export {
 } from './task-pool.js'
 
 // Resources and services
+export {
+  ResourceScope,
+  type CleanupOptions,
+  type EnterOptions,
+  type Resource,
+  type ResourceScopeOptions,
+  type RunScopeOptions,
+} from './resource-scope.js'
+export type { Logger } from '../logger.js'
 
 // Iteration and threads
