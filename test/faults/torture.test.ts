@@ -1,11 +1,12 @@
 /** A conversation in which the nth operation of the transports fails, for every n and many errors: all comes to an end. */
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { StandpipeError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
 import { runHandler } from '../../src/protocol/handler.js'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { connectionPair, type MemoryOperation } from '../../src/testing/index.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { watch } from '../support/settled.js'
 
@@ -75,29 +76,34 @@ async function play(nth: number, code: string): Promise<Played> {
   }
 }
 
-describe.each(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO'])('%s', (code) => {
-  test('in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer', async () => {
-    const expected = [...LINES, 'last words']
-    let operations = 0
-    for (;;) {
-      const played = await play(operations + 1, code)
-      expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
-        states: ['closed', 'closed'],
-        handlerSettled: true,
-        pendingTimers: 0,
-      })
-      const { answers, outcome } = played
-      expect(answers).toEqual(expected.slice(0, answers.length))
-      expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
-      if (played.failed === undefined) break
-      operations++
-    }
-    // Without a failure the conversation is whole.
-    expect(operations).toBeGreaterThan(20)
-  })
-})
+for (const code of ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO']) {
+  fault(
+    'F65',
+    `${code} in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer`,
+    async ({ figure }) => {
+      const expected = [...LINES, 'last words']
+      let operations = 0
+      for (;;) {
+        const played = await play(operations + 1, code)
+        expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
+          states: ['closed', 'closed'],
+          handlerSettled: true,
+          pendingTimers: 0,
+        })
+        const { answers, outcome } = played
+        expect(answers).toEqual(expected.slice(0, answers.length))
+        expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
+        if (played.failed === undefined) break
+        operations++
+      }
+      // Without a failure the conversation is whole.
+      expect(operations).toBeGreaterThan(20)
+      figure('operations that were made to fail', operations)
+    },
+  )
+}
 
-test('Without a failure the same conversation is whole', async () => {
+fault('F65', 'without a failure the same conversation is whole', async () => {
   const { failed, answers, outcome } = await play(Infinity, '')
   expect({ failed, answers, outcome }).toEqual({
     failed: undefined,
