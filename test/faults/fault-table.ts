@@ -154,7 +154,6 @@ export const FAULTS = {
   F44: {
     fault: 'One subscriber of a hundred stops reading',
     does: 'serves the others; the stuck one loses messages, which are counted, or its connection',
-    open: 'broadcasting is not built yet',
   },
   F45: {
     fault: '10,000 idle connections',

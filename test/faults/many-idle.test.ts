@@ -24,9 +24,7 @@ async function statusOf(server: RunningProgram): Promise<Status> {
 }
 
 /** What so many idle connections cost a server, in bytes for each. */
-async function hold(
-  which: 'kit' | 'raw',
-): Promise<{
+async function hold(which: 'kit' | 'raw'): Promise<{
   server: RunningProgram
   clients: RunningProgram
   port: number
