@@ -6,7 +6,7 @@ import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'no
 import { availableParallelism, tmpdir, type as systemName } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
-import prettier from 'prettier'
+import { format, resolveConfig } from 'prettier'
 import ts from 'typescript'
 
 const ROOT = fileURLToPath(new URL('..', import.meta.url))
@@ -121,6 +121,6 @@ if (process.argv.includes('--check')) {
   }
 } else {
   const page = render(faults, measure())
-  const options = await prettier.resolveConfig(PAGE)
-  writeFileSync(PAGE, await prettier.format(page, { ...options, filepath: PAGE }))
+  const options = await resolveConfig(PAGE)
+  writeFileSync(PAGE, await format(page, { ...options, filepath: PAGE }))
 }
