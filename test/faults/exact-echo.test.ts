@@ -7,6 +7,7 @@ import type { Server } from '../../src/server/start-server.js'
 import { awkwardBytes, cut, cuts, everyCut } from '../support/bytes.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { seededRandom } from '../support/seeded-random.js'
 import { dial, receiveAll, sendApart } from '../support/wire.js'
 
 guardAgainstLeaks()
@@ -123,15 +124,10 @@ function linesOf(bytes: Buffer): (string | undefined)[] {
   return lines
 }
 
-/** A small generator (mulberry32), so that a failure can be had again. */
+/** So many bytes that can be had again. */
 function randomBytes(seed: number, length: number): Buffer {
+  const random = seededRandom(seed)
   const bytes = Buffer.allocUnsafe(length)
-  let state = seed
-  for (let i = 0; i < length; i++) {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    bytes[i] = (mixed ^ (mixed >>> 14)) & 0xff
-  }
+  for (let i = 0; i < length; i++) bytes[i] = random(256)
   return bytes
 }

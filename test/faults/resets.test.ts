@@ -63,7 +63,7 @@ for (const kind of WIRE_KINDS) {
       const errors = await Promise.all(waits.map(async ({ promise }) => await rejection(promise)))
       const tookMs = performance.now() - from
       for (const error of errors) expect(error).toBeInstanceOf(BrokenError)
-      expect(tookMs).toBeLessThanOrEqual(kind === 'memory' ? 100 : 250)
+      expect(tookMs).toBeLessThanOrEqual(100)
       expect(thrownBy(() => writer.write('more'))).toBe(errors[0])
       const { reason } = await connection.closed
       expect(['reset', 'failed']).toContain(reason.kind)
