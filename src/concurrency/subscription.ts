@@ -13,6 +13,7 @@ import { onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { controllerForMany } from './abort-scope.js'
 import type { Clock } from './clock.js'
 import { RingBuffer } from './ring-buffer.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** What becomes of a message for a subscription that holds as many as it may. */
@@ -116,6 +117,10 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   get(options?: WaitOptions): Promise<T> {
+    return watchUnawaited(this.#get(options), 'Subscription.get()')
+  }
+
+  #get(options: WaitOptions | undefined): Promise<T> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     if (this.size > 0) return Promise.resolve<T>(this.#take())
