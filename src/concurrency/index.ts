@@ -19,6 +19,7 @@ export { PriorityBoundedQueue, type PriorityBoundedQueueOptions } from './priori
 export type { ItemStore } from './item-store.js'
 
 // Tasks and time
+export type { BackoffOptions } from './backoff.js'
 export { asCompleted, type AsCompletedOptions } from './as-completed.js'
 export {
   retry,
@@ -50,14 +51,22 @@ export {
 } from './task-pool.js'
 
 // Resources and services
+export { Lease } from './lease.js'
+export {
+  ResourcePool,
+  type ClosePoolOptions,
+  type ClosePoolReport,
+  type ResourcePoolStats,
+} from './resource-pool.js'
+export type { ResourcePoolOptions } from './resource-pool-options.js'
 export {
   ResourceScope,
   type CleanupOptions,
   type EnterOptions,
-  type Resource,
   type ResourceScopeOptions,
   type RunScopeOptions,
 } from './resource-scope.js'
+export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads
