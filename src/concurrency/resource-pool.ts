@@ -284,11 +284,10 @@ export class ResourcePool<T> {
     if (this.isClosed) return this.#checkEmpty()
     const { backoff, clock, name, logger } = this.#settings
     this.#totals.createFailures++
-    if (this.#failures === failuresBefore) {
-      this.#failures++
-      // Without any pause a `create` that fails at once would never let the loop go on.
-      this.#retryAtMs = clock.now() + Math.max(backoff.delayMs(this.#failures), 1)
-    }
+    if (this.#failures === failuresBefore) this.#failures++
+    // Without any pause a `create` that fails at once would never let the loop go on.
+    const delayMs = Math.max(backoff.delayMs(this.#failures), 1)
+    this.#retryAtMs = Math.max(this.#retryAtMs, clock.now() + delayMs)
     const wasForSomebody = this.#waiters.reject(error)
     if (this.#size === this.#destroying) this.#waiters.rejectAll(() => error)
     if (!wasForSomebody) {

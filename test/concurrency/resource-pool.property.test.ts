@@ -217,6 +217,6 @@ test('ResourcePool, as a property: who has what is as the model says, whatever i
       expect(calls.every(({ result }) => result.state !== 'pending')).toBe(true)
       expect({ alive: alive.size, timers: clock.pendingTimers }).toEqual({ alive: 0, timers: 0 })
     }),
-    { numRuns: 150 },
+    { numRuns: 300 },
   )
 })
