@@ -10,6 +10,7 @@ import { systemClock, type Clock } from './clock.js'
 import type { RetryBudget } from './retry-budget.js'
 import { sleep } from './sleep.js'
 import { checkFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What each attempt gets. */
 export interface RetryContext {
@@ -67,9 +68,16 @@ export interface RetryOptions extends WaitOptions, BackoffOptions {
  * @throws TimeoutError (phase `call`, the last failure as its `cause`) when an attempt was ended by the deadline
  * @throws RangeError, TypeError when an option or `fn` has no meaning
  */
-export async function retry<T>(
+export function retry<T>(
   fn: (context: RetryContext) => T | PromiseLike<T>,
   options: RetryOptions = {},
+): Promise<T> {
+  return watchUnawaited(retried(fn, options), 'retry()')
+}
+
+async function retried<T>(
+  fn: (context: RetryContext) => T | PromiseLike<T>,
+  options: RetryOptions,
 ): Promise<T> {
   checkFunction(fn)
   const { maxAttempts, backoff, shouldRetry, clock } = checkOptions(options)
