@@ -25,6 +25,7 @@ export type {
 } from './subscription.js'
 
 // Tasks and time
+export type { BackoffOptions } from './backoff.js'
 export { asCompleted, type AsCompletedOptions } from './as-completed.js'
 export {
   retry,
@@ -56,14 +57,22 @@ export {
 } from './task-pool.js'
 
 // Resources and services
+export { Lease } from './lease.js'
+export {
+  ResourcePool,
+  type ClosePoolOptions,
+  type ClosePoolReport,
+  type ResourcePoolStats,
+} from './resource-pool.js'
+export type { ResourcePoolOptions } from './resource-pool-options.js'
 export {
   ResourceScope,
   type CleanupOptions,
   type EnterOptions,
-  type Resource,
   type ResourceScopeOptions,
   type RunScopeOptions,
 } from './resource-scope.js'
+export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads

@@ -9,6 +9,7 @@
 import { ClosedError } from '../errors.js'
 import { checkTimeout, onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { AbortScope, controllerForMany } from './abort-scope.js'
+import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
 import { rejected, unobserved } from './deferred.js'
 import { mapThrough } from './map-through.js'
@@ -290,9 +291,4 @@ export class TaskPool {
       inOrder,
     })
   }
-}
-
-function checkCount(name: string, count: number): void {
-  if (Number.isSafeInteger(count) && count >= 1) return
-  throw new RangeError(`${name} must be a whole number above 0, not ${count}`)
 }
