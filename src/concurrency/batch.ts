@@ -1,10 +1,10 @@
 /** Items in arrays: so many at a time, or what has come within some time. */
 import { checkTimeout } from './abort.js'
 import { systemClock, type Clock } from './clock.js'
-import { Event } from './event.js'
 import { Pause } from './pause.js'
 import { END, PulledSource, type MapSource } from './pulled-source.js'
 import { Stepwise, type Iteration, type IterationOptions, type Steps } from './stepwise.js'
+import { WaitQueue } from './wait-queue.js'
 
 /** What {@link batch} takes. */
 export interface BatchOptions extends IterationOptions {
@@ -52,7 +52,7 @@ class Batches<T> implements Steps<T[]> {
   readonly #size: number
   readonly #ms: number
   readonly #pause: Pause
-  readonly #changed = new Event()
+  readonly #changed = new WaitQueue('next()')
   #items: T[] = []
   #isAsking = false
   #isEnded = false
@@ -92,11 +92,10 @@ class Batches<T> implements Steps<T[]> {
         time = 'runs'
         void this.#pause.wait(this.#ms).then(() => {
           time = 'over'
-          this.#changed.set()
+          this.#changed.wakeAll()
         })
       }
-      this.#changed.clear()
-      await this.#changed.wait()
+      await this.#changed.wait(undefined, undefined)
     }
     this.#pause.callOff()
   }
@@ -114,6 +113,6 @@ class Batches<T> implements Steps<T[]> {
       this.#failure = { error }
     }
     this.#isAsking = false
-    this.#changed.set()
+    this.#changed.wakeAll()
   }
 }

@@ -1,8 +1,8 @@
 /** The items of several sources as they come. */
-import { Event } from './event.js'
 import { END, PulledSource, type MapSource } from './pulled-source.js'
 import { RingBuffer } from './ring-buffer.js'
 import { Stepwise, type Iteration, type IterationOptions, type Steps } from './stepwise.js'
+import { WaitQueue } from './wait-queue.js'
 
 /**
  * Gives the items of all sources in the order in which they come, until all sources have ended.
@@ -47,7 +47,7 @@ class Merged<T> implements Steps<T> {
   /** Those that are open, and neither being asked nor with an item here. */
   readonly #idle: PulledSource<T>[]
   readonly #arrivals = new RingBuffer<Arrival<T>>()
-  readonly #changed = new Event()
+  readonly #changed = new WaitQueue('next()')
   /** How many have not ended. */
   #open: number
   #isStopped = false
@@ -62,8 +62,7 @@ class Merged<T> implements Steps<T> {
     if (!this.#isStopped) for (const source of this.#idle.splice(0)) void this.#ask(source)
     while (this.#arrivals.size === 0) {
       if (this.#open === 0) return END
-      this.#changed.clear()
-      await this.#changed.wait()
+      await this.#changed.wait(undefined, undefined)
     }
     const arrival = this.#arrivals.take()
     if (arrival.source === undefined) throw arrival.error
@@ -86,6 +85,6 @@ class Merged<T> implements Steps<T> {
       this.#isStopped = true
       this.#arrivals.add({ error, source: undefined })
     }
-    this.#changed.set()
+    this.#changed.wakeAll()
   }
 }

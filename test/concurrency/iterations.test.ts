@@ -226,6 +226,25 @@ describe.each(kinds)('$kind', ({ make, ahead }) => {
     expect(await iteration.next()).toEqual({ done: true, value: undefined })
   })
 
+  test('aborted and left in the same moment, ends the source once', async () => {
+    for (const isAbortFirst of [true, false]) {
+      const source = new TracedSource<number>()
+      const controller = new AbortController()
+      const iteration = make(source, { signal: controller.signal })
+      const step = watch(iteration.next())
+      await loopTurns(2)
+      const left = isAbortFirst ? undefined : iteration.return()
+      controller.abort('gone')
+      await (left ?? iteration.return())
+      await loopTurns(2)
+      expect(step.error ?? step.value).toEqual(
+        isAbortFirst ? 'gone' : { done: true, value: undefined },
+      )
+      expect(source.returned).toBe(1)
+      expect(getEventListeners(controller.signal, 'abort')).toEqual([])
+    }
+  })
+
   test('aborted before, or between two steps, rejects at the next one', async () => {
     const source = new TracedSource<number>()
     const early = make(source, { signal: AbortSignal.abort('before') })
