@@ -237,9 +237,9 @@ describe.each(kinds)('$kind', ({ make, ahead }) => {
       controller.abort('gone')
       await (left ?? iteration.return())
       await loopTurns(2)
-      expect(step.error ?? step.value).toEqual(
-        isAbortFirst ? 'gone' : { done: true, value: undefined },
-      )
+      // Where the abort has to come from further below, the loop may have been left by then.
+      const end = { done: true, value: undefined }
+      expect(isAbortFirst ? ['gone', end] : [end]).toContainEqual(step.error ?? step.value)
       expect(source.returned).toBe(1)
       expect(getEventListeners(controller.signal, 'abort')).toEqual([])
     }
