@@ -39,20 +39,19 @@ export class PulledSource<T> implements AsyncIterableIterator<T, undefined> {
    * The next item, one call at a time. What it throws has ended the source, unless it comes from a promise among the
    * items of a sync iterable: then the source is still to be ended.
    */
-  async next(): Promise<IteratorResult<T, undefined>> {
-    if (!this.#isOpen) return END
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (!this.#isOpen) return Promise.resolve(END)
     this.#isAsked = true
     try {
-      const result = await this.#ask()
-      if (result.done === true) {
-        this.#isOpen = false
-        return END
-      }
-      // A sync iterable may hold promises; what an async one gives is meant as it is.
-      if (this.#isAsync) return result as IteratorYieldResult<T>
-      return { done: false, value: await result.value }
-    } finally {
-      this.#isAsked = false
+      const answer = this.#iterator.next()
+      if (!this.#isAsync) return this.#awaitItem(answer as IteratorResult<T | PromiseLike<T>>)
+      // By hand: async functions would cost each item two promises more.
+      return Promise.resolve(answer as Promise<IteratorResult<T>>).then(
+        this.#onAnswer,
+        this.#onFailure,
+      )
+    } catch (error) {
+      return Promise.reject(error).catch(this.#onFailure)
     }
   }
 
@@ -75,12 +74,28 @@ export class PulledSource<T> implements AsyncIterableIterator<T, undefined> {
     return this
   }
 
-  async #ask(): Promise<IteratorResult<T | PromiseLike<T>>> {
+  readonly #onAnswer = (answer: IteratorResult<T>): IteratorResult<T, undefined> => {
+    this.#isAsked = false
+    if (answer.done !== true) return answer
+    this.#isOpen = false
+    return END
+  }
+
+  readonly #onFailure = (error: unknown): never => {
+    this.#isAsked = false
+    this.#isOpen = false
+    throw error
+  }
+
+  /** A sync iterable may hold promises; what an async one gives is meant as it is. */
+  async #awaitItem(
+    answer: IteratorResult<T | PromiseLike<T>>,
+  ): Promise<IteratorResult<T, undefined>> {
+    if (answer.done === true) return this.#onAnswer(answer as IteratorReturnResult<unknown>)
     try {
-      return await this.#iterator.next()
-    } catch (error) {
-      this.#isOpen = false
-      throw error
+      return { done: false, value: await answer.value }
+    } finally {
+      this.#isAsked = false
     }
   }
 }

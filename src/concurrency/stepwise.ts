@@ -11,7 +11,9 @@
 import { onAbort } from './abort.js'
 import { abortError } from './abort-scope.js'
 import { END } from './pulled-source.js'
-import { WaitQueue } from './wait-queue.js'
+import { RingBuffer } from './ring-buffer.js'
+
+const NOTHING = (): void => {}
 
 /** What the iterators of the kit take. */
 export interface IterationOptions {
@@ -37,36 +39,45 @@ export interface Steps<T> {
   leave(reason: () => unknown): Promise<unknown>
 }
 
+/** Somebody who waits for a step. */
+interface Call<T> {
+  readonly resolve: (result: IteratorResult<T, undefined>) => void
+  readonly reject: (error: unknown) => void
+}
+
 /** @internal */
 export class Stepwise<T> implements Iteration<T> {
   readonly #steps: Steps<T>
   readonly #signal: AbortSignal | undefined
-  readonly #turns = new WaitQueue('next()')
-  #isBusy = false
+  /** Whom the step is for that is being made. */
+  #current: Call<T> | undefined
+  /** Those who wait for their turn; made for the first of them. */
+  #queue: RingBuffer<Call<T>> | undefined
   #isEnded = false
-  /** Ends the step that is being made. */
-  #leaveStep: (() => void) | undefined
+  #stopListening = NOTHING
 
   constructor(steps: Steps<T>, { signal }: IterationOptions) {
     this.#steps = steps
     this.#signal = signal
   }
 
-  async next(): Promise<IteratorResult<T, undefined>> {
-    if (this.#isBusy) await this.#turns.wait(undefined, undefined)
-    this.#isBusy = true
-    try {
-      return this.#isEnded ? END : await this.#step()
-    } finally {
-      if (!this.#turns.wake()) this.#isBusy = false
-    }
+  next(): Promise<IteratorResult<T, undefined>> {
+    return new Promise((resolve, reject) => {
+      const call = { resolve, reject }
+      if (this.#current === undefined) {
+        this.#begin(call)
+      } else {
+        this.#queue ??= new RingBuffer()
+        this.#queue.add(call)
+      }
+    })
   }
 
   async return(): Promise<IteratorResult<T, undefined>> {
     if (this.#isEnded) return END
     this.#isEnded = true
     const left = this.#steps.leave(leftError)
-    this.#leaveStep?.()
+    this.#finish((call) => call.resolve(END))
     await left
     return END
   }
@@ -79,47 +90,51 @@ export class Stepwise<T> implements Iteration<T> {
     await this.return()
   }
 
-  async #step(): Promise<IteratorResult<T, undefined>> {
-    try {
-      this.#signal?.throwIfAborted()
-      const result = await this.#unlessLeft(this.#steps.next())
-      if (result.done === true) this.#isEnded = true
-      return result
-    } catch (error) {
-      if (!this.#isEnded) {
-        this.#isEnded = true
-        // As in `for await`: what ended the loop comes before what happens on the way out.
-        await this.#steps.leave(() => error).catch(() => {})
-      }
-      throw error
+  #begin(call: Call<T>): void {
+    if (this.#isEnded) {
+      call.resolve(END)
+      return
     }
+    this.#current = call
+    if (this.#signal !== undefined) {
+      if (this.#signal.aborted) {
+        this.#onAbort()
+        return
+      }
+      this.#stopListening = onAbort(this.#signal, this.#onAbort)
+    }
+    this.#steps.next().then(this.#onResult, this.#onError)
   }
 
-  /** Settles as the step does, or when the iteration is left or aborted before. */
-  #unlessLeft(step: Promise<IteratorResult<T, undefined>>): Promise<IteratorResult<T, undefined>> {
-    return new Promise((resolve, reject) => {
-      const stopListening = onAbort(this.#signal, () => {
-        reject(this.#signal?.reason)
-      })
-      const settled = (): void => {
-        stopListening()
-        this.#leaveStep = undefined
-      }
-      this.#leaveStep = () => {
-        settled()
-        resolve(END)
-      }
-      step.then(
-        (result) => {
-          settled()
-          resolve(result)
-        },
-        (error: unknown) => {
-          settled()
-          reject(error)
-        },
-      )
-    })
+  readonly #onResult = (result: IteratorResult<T, undefined>): void => {
+    // It was left or aborted meanwhile, and whoever asked has been told.
+    if (this.#isEnded) return
+    if (result.done === true) this.#isEnded = true
+    this.#finish((call) => call.resolve(result))
+  }
+
+  readonly #onError = (error: unknown): void => {
+    if (this.#isEnded) return
+    this.#isEnded = true
+    this.#stopListening()
+    const reject = (): void => this.#finish((call) => call.reject(error))
+    // As in `for await`: what ended the loop comes before what happens on the way out.
+    this.#steps.leave(() => error).then(reject, reject)
+  }
+
+  readonly #onAbort = (): void => {
+    this.#onError(this.#signal?.reason)
+  }
+
+  /** The step is over, if one was being made; the next one can begin. */
+  #finish(settle: (call: Call<T>) => void): void {
+    const call = this.#current
+    this.#current = undefined
+    this.#stopListening()
+    if (call !== undefined) settle(call)
+    while (this.#current === undefined && this.#queue !== undefined && this.#queue.size > 0) {
+      this.#begin(this.#queue.take())
+    }
   }
 }
 

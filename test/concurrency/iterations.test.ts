@@ -179,6 +179,24 @@ describe.each(kinds)('$kind', ({ make, ahead }) => {
     expect(source.returned).toBe(0)
   })
 
+  test('ends with what a sync generator throws, and one without return() is just left', async () => {
+    function* failing(): Generator<number> {
+      yield 1
+      throw new Error('broken')
+    }
+    const iteration = make(failing())
+    expect((await iteration.next()).value).toBe(1)
+    await expect(iteration.next()).rejects.toThrow('broken')
+    const endless = {
+      next: () => ({ done: false as const, value: 7 }),
+      [Symbol.iterator]: () => endless,
+    }
+    for await (const n of make(endless)) {
+      expect(n).toBe(7)
+      break
+    }
+  })
+
   test('ends a source of promises when one of them rejects', async () => {
     let ended = 0
     function* promises(): Generator<Promise<number>> {
