@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   BoundedQueue,
+  Broadcaster,
   Condition,
   Event,
   Mutex,
