@@ -120,15 +120,6 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     return watchUnawaited(this.#get(options), 'Subscription.get()')
   }
 
-  #get(options: WaitOptions | undefined): Promise<T> {
-    const refused = options === undefined ? undefined : refuseWait(options)
-    if (refused !== undefined) return refused
-    if (this.size > 0) return Promise.resolve<T>(this.#take())
-    if (this.#ending === undefined) return this.#waiters.wait(options, false) as Promise<T>
-    const { failure } = this.#ending
-    return Promise.reject(failure === undefined ? closedError() : failure.error)
-  }
-
   /**
    * The next message if there is one now: `undefined` where `get()` would wait, `null` when it is closed and holds
    * nothing. The loop is `while ((message = subscription.tryGet()) != null)`. A message that is itself `undefined` or
@@ -221,6 +212,15 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     if (!this.#end({ failure: { error } })) return
     this.#waiters.rejectAll(() => error)
     this.#controller?.abort(error)
+  }
+
+  #get(options: WaitOptions | undefined): Promise<T> {
+    const refused = options === undefined ? undefined : refuseWait(options)
+    if (refused !== undefined) return refused
+    if (this.size > 0) return Promise.resolve<T>(this.#take())
+    if (this.#ending === undefined) return this.#waiters.wait(options, false) as Promise<T>
+    const { failure } = this.#ending
+    return Promise.reject(failure === undefined ? closedError() : failure.error)
   }
 
   #take(): T {

@@ -7,7 +7,7 @@ import { describe, expect, test } from 'vitest'
 import { examplesOf } from '../support/examples.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const FOLDERS = ['asyncio-tutorial', 'asyncio-names']
+const FOLDERS = ['asyncio-tutorial', 'asyncio-names', 'servers']
 const names = FOLDERS.flatMap((folder) => examplesOf(folder).map(({ name }) => name))
 
 function runTool(...args: string[]): Promise<{ stdout: string; stderr: string }> {
