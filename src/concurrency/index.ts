@@ -78,6 +78,7 @@ export {
   type ServiceOptions,
   type StopServiceOptions,
 } from './service.js'
+export { QueueService, type QueueServiceOptions, type QueueServiceStats } from './queue-service.js'
 export type { ServiceState } from './service-state.js'
 export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
