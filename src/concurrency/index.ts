@@ -58,13 +58,13 @@ export {
 
 // Resources and services
 export { Lease } from './lease.js'
-export {
-  ResourcePool,
-  type ClosePoolOptions,
-  type ClosePoolReport,
-  type ResourcePoolStats,
-} from './resource-pool.js'
-export type { ResourcePoolOptions } from './resource-pool-options.js'
+export { ResourcePool } from './resource-pool.js'
+export type {
+  ClosePoolOptions,
+  ClosePoolReport,
+  ResourcePoolOptions,
+  ResourcePoolStats,
+} from './resource-pool-options.js'
 export {
   ResourceScope,
   type CleanupOptions,
@@ -72,6 +72,14 @@ export {
   type ResourceScopeOptions,
   type RunScopeOptions,
 } from './resource-scope.js'
+export {
+  Service,
+  type ServiceEnd,
+  type ServiceOptions,
+  type StopServiceOptions,
+} from './service.js'
+export { QueueService, type QueueServiceOptions, type QueueServiceStats } from './queue-service.js'
+export type { ServiceState } from './service-state.js'
 export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 

@@ -1,6 +1,6 @@
-/** How a pool of resources is made, with its defaults. */
+/** How a pool of resources is made, with its defaults, and what it tells of itself. */
 import type { Logger } from '../logger.js'
-import { checkTimeout } from './abort.js'
+import { checkTimeout, type WaitOptions } from './abort.js'
 import { Backoff, type BackoffOptions } from './backoff.js'
 import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
@@ -51,6 +51,43 @@ export interface ResourcePoolOptions<T> {
   logger?: Logger | false | undefined
   /** @default the clock of the process */
   clock?: Clock | undefined
+}
+
+/** How a {@link ResourcePool} is at the moment, and what it has done so far. */
+export interface ResourcePoolStats {
+  /** All that there are: the sum of the next five. */
+  readonly size: number
+  readonly idle: number
+  readonly leased: number
+  readonly creating: number
+  /** Those that are being validated. */
+  readonly validating: number
+  readonly destroying: number
+  /** How many wait for one. */
+  readonly waiting: number
+  /** How often one was given to somebody. */
+  readonly acquired: number
+  readonly created: number
+  readonly createFailures: number
+  /** How many were not given to anybody because `validate` said no. */
+  readonly invalid: number
+  readonly destroyed: number
+}
+
+/** What {@link ResourcePool.close} takes. `signal` and `timeoutMs` end the wait alone. */
+export interface ClosePoolOptions extends WaitOptions {
+  /** How long those that are lent may still be used, in milliseconds; 0 for not at all. @default 10000 */
+  graceMs?: number | undefined
+}
+
+/** What came of those that were lent when a pool was closed. */
+export interface ClosePoolReport {
+  /** How many were given back in time. */
+  readonly drained: number
+  /** How many were destroyed under those who had them. */
+  readonly cut: number
+  /** How long it took, in milliseconds. */
+  readonly durationMs: number
 }
 
 /** Options that have been checked, with their defaults. */

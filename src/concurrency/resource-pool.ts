@@ -16,14 +16,19 @@ import { controllerForMany } from './abort-scope.js'
 import { setAlarm } from './alarm.js'
 import { callWithin } from './call-within.js'
 import { deferred } from './deferred.js'
+import { checkGrace, Grace } from './grace.js'
 import { Lease } from './lease.js'
 import {
   checkPoolOptions,
+  type ClosePoolOptions,
+  type ClosePoolReport,
   type PoolSettings,
   type ResourcePoolOptions,
+  type ResourcePoolStats,
 } from './resource-pool-options.js'
 import { shield } from './shield.js'
 import { checkFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** A resource, and what the pool knows of it. */
@@ -31,43 +36,6 @@ interface Entry<T> {
   readonly resource: T
   readonly expiresAtMs: number
   idleSinceMs: number
-}
-
-/** How a {@link ResourcePool} is at the moment, and what it has done so far. */
-export interface ResourcePoolStats {
-  /** All that there are: the sum of the next five. */
-  readonly size: number
-  readonly idle: number
-  readonly leased: number
-  readonly creating: number
-  /** Those that are being validated. */
-  readonly validating: number
-  readonly destroying: number
-  /** How many wait for one. */
-  readonly waiting: number
-  /** How often one was given to somebody. */
-  readonly acquired: number
-  readonly created: number
-  readonly createFailures: number
-  /** How many were not given to anybody because `validate` said no. */
-  readonly invalid: number
-  readonly destroyed: number
-}
-
-/** What {@link ResourcePool.close} takes. `signal` and `timeoutMs` end the wait alone. */
-export interface ClosePoolOptions extends WaitOptions {
-  /** How long those that are lent may still be used, in milliseconds; 0 for not at all. @default 10000 */
-  graceMs?: number | undefined
-}
-
-/** What came of those that were lent when a pool was closed. */
-export interface ClosePoolReport {
-  /** How many were given back in time. */
-  readonly drained: number
-  /** How many were destroyed under those who had them. */
-  readonly cut: number
-  /** How long it took, in milliseconds. */
-  readonly durationMs: number
 }
 
 /** As with the grace of a server. */
@@ -113,8 +81,8 @@ export class ResourcePool<T> {
   /** … and when the grace is over. */
   readonly #cutting = controllerForMany()
   readonly #empty = deferred()
+  readonly #grace: Grace
   #report: Promise<ClosePoolReport> | undefined
-  #graceEnd: { readonly dueMs: number; readonly callOff: () => void } | undefined
   #totals = { acquired: 0, created: 0, createFailures: 0, invalid: 0, destroyed: 0 }
   #cut = 0
 
@@ -127,6 +95,7 @@ export class ResourcePool<T> {
     this.#settings = checkPoolOptions(options)
     const { name, clock, min } = this.#settings
     this.#waiters = new WaitQueue(`${name}: acquire()`, clock)
+    this.#grace = new Grace(this.#cutAll, clock)
     if (min > 0) queueMicrotask(() => this.#supply())
   }
 
@@ -160,6 +129,10 @@ export class ResourcePool<T> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   acquire(options?: WaitOptions): Promise<Lease<T>> {
+    return watchUnawaited(this.#acquire(options), 'ResourcePool.acquire()')
+  }
+
+  #acquire(options: WaitOptions | undefined): Promise<Lease<T>> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     if (this.isClosed) return Promise.reject(this.#closedError())
@@ -177,9 +150,16 @@ export class ResourcePool<T> {
    * @throws what `fn` throws, and the errors of `acquire()`; `fn` is not called then
    * @throws TypeError when `fn` is no function
    */
-  async use<R>(fn: (resource: T) => R | PromiseLike<R>, options?: WaitOptions): Promise<R> {
+  use<R>(fn: (resource: T) => R | PromiseLike<R>, options?: WaitOptions): Promise<R> {
+    return watchUnawaited(this.#use(fn, options), 'ResourcePool.use()')
+  }
+
+  async #use<R>(
+    fn: (resource: T) => R | PromiseLike<R>,
+    options: WaitOptions | undefined,
+  ): Promise<R> {
     checkFunction(fn)
-    const lease = await this.acquire(options)
+    const lease = await this.#acquire(options)
     try {
       const result = await fn(lease.resource)
       lease.release()
@@ -209,12 +189,13 @@ export class ResourcePool<T> {
     const { graceMs = DEFAULT_GRACE_MS } = options
     const refused = refuseWait(options)
     if (refused !== undefined) return refused
-    if (!(graceMs >= 0)) {
-      const message = `graceMs must be a number of milliseconds, 0 or more, not ${graceMs}`
-      return Promise.reject(new RangeError(message))
+    try {
+      checkGrace(graceMs)
+    } catch (error) {
+      return Promise.reject(error)
     }
     this.#report ??= this.#close()
-    this.#limitGrace(graceMs)
+    this.#grace.limit(graceMs)
     return shield(this.#report, { ...options, clock: this.#settings.clock })
   }
 
@@ -421,30 +402,18 @@ export class ResourcePool<T> {
     for (const { resource } of this.#idle.splice(0)) this.#destroy(resource)
     this.#checkEmpty()
     await this.#empty.promise
-    this.#graceEnd?.callOff()
+    this.#grace.close()
     return { drained: lent - this.#cut, cut: this.#cut, durationMs: clock.now() - startMs }
   }
 
-  #limitGrace(graceMs: number): void {
-    if (this.#size === 0) return
-    const { clock } = this.#settings
-    const dueMs = clock.now() + graceMs
-    if (this.#graceEnd !== undefined && this.#graceEnd.dueMs <= dueMs) return
-    this.#graceEnd?.callOff()
-    const cut = (): void => {
-      this.#cutting.abort(this.#closedError())
-      for (const [entry, lease] of this.#leases) {
-        this.#leases.delete(entry)
-        lease.revoke()
-        this.#cut++
-        this.#destroy(entry.resource)
-      }
-    }
-    if (graceMs > 0) {
-      this.#graceEnd = { dueMs, callOff: setAlarm(cut, graceMs, clock) }
-    } else {
-      this.#graceEnd = { dueMs, callOff: () => {} }
-      cut()
+  /** The grace is over: destroys what is still lent. */
+  readonly #cutAll = (): void => {
+    this.#cutting.abort(this.#closedError())
+    for (const [entry, lease] of this.#leases) {
+      this.#leases.delete(entry)
+      lease.revoke()
+      this.#cut++
+      this.#destroy(entry.resource)
     }
   }
 

@@ -18,9 +18,10 @@ import { unobserved } from './deferred.js'
 import { classNameOf, disposerOf, type Resource } from './disposal.js'
 import { shield } from './shield.js'
 import { checkFunction, type TaskFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** Longer than the grace of a server, which is a resource like any other; otherwise arbitrary. */
-const DEFAULT_CLEANUP_TIMEOUT_MS = 30_000
+export const DEFAULT_CLEANUP_TIMEOUT_MS = 30_000
 
 /** How one clean-up is registered. */
 export interface CleanupOptions {
@@ -176,7 +177,15 @@ export class ResourceScope {
     dispose: (value: T, signal: AbortSignal) => unknown,
     options?: EnterOptions,
   ): Promise<T>
-  async enter<T>(
+  enter<T>(
+    acquire: TaskFunction<T>,
+    second?: ((value: T, signal: AbortSignal) => unknown) | EnterOptions,
+    third?: EnterOptions,
+  ): Promise<T> {
+    return watchUnawaited(this.#enter(acquire, second, third), 'ResourceScope.enter()')
+  }
+
+  async #enter<T>(
     acquire: TaskFunction<T>,
     second?: ((value: T, signal: AbortSignal) => unknown) | EnterOptions,
     third?: EnterOptions,
@@ -278,9 +287,16 @@ export class ResourceScope {
    *   has settled and all is cleaned up. With a signal that has aborted before it is not run
    * @throws TypeError when `fn` is no function, RangeError for a time of no meaning
    */
-  static async run<T>(
+  static run<T>(
     fn: (scope: ResourceScope, signal: AbortSignal) => T | PromiseLike<T>,
-    { signal, timeoutMs, ...options }: RunScopeOptions = {},
+    options: RunScopeOptions = {},
+  ): Promise<T> {
+    return watchUnawaited(ResourceScope.#run(fn, options), 'ResourceScope.run()')
+  }
+
+  static async #run<T>(
+    fn: (scope: ResourceScope, signal: AbortSignal) => T | PromiseLike<T>,
+    { signal, timeoutMs, ...options }: RunScopeOptions,
   ): Promise<T> {
     checkFunction(fn)
     const refused = refuseWait({ signal, timeoutMs })
@@ -339,7 +355,7 @@ export class ResourceScope {
   #register(cleanup: Cleanup): void {
     this.#count++
     if (this.#state === 'closed') {
-      void this.#run(cleanup).then((failure) => {
+      void this.#call(cleanup).then((failure) => {
         if (failure !== undefined) this.#tell(failure)
       })
     } else {
@@ -353,7 +369,7 @@ export class ResourceScope {
     this.#controller.abort(this.#closedError())
     const failures = this.#failures
     const run = async (cleanup: Cleanup): Promise<void> => {
-      const failure = await this.#run(cleanup)
+      const failure = await this.#call(cleanup)
       if (failure !== undefined) failures.push(failure)
     }
     // Their own errors are for those who called.
@@ -372,7 +388,7 @@ export class ResourceScope {
   }
 
   /** Calls one clean-up, and waits until it has settled or its time is over. Gives its failure; never rejects. */
-  async #run({ name, timeoutMs, run }: Cleanup): Promise<CleanupFailure | undefined> {
+  async #call({ name, timeoutMs, run }: Cleanup): Promise<CleanupFailure | undefined> {
     try {
       await callWithin(run, {
         what: name,
