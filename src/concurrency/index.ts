@@ -50,5 +50,14 @@ export {
 } from './task-pool.js'
 
 // Resources and services
+export {
+  ResourceScope,
+  type CleanupOptions,
+  type EnterOptions,
+  type Resource,
+  type ResourceScopeOptions,
+  type RunScopeOptions,
+} from './resource-scope.js'
+export type { Logger } from '../logger.js'
 
 // Iteration and threads
