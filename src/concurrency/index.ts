@@ -17,6 +17,12 @@ export { BoundedQueue, type BoundedQueueOptions, type CloseQueueOptions } from '
 export { LifoBoundedQueue } from './lifo-bounded-queue.js'
 export { PriorityBoundedQueue, type PriorityBoundedQueueOptions } from './priority-bounded-queue.js'
 export type { ItemStore } from './item-store.js'
+export { Broadcaster, type BroadcasterOptions, type SubscribeOptions } from './broadcaster.js'
+export type {
+  CloseSubscriptionOptions,
+  Subscription,
+  SubscriptionOverflow,
+} from './subscription.js'
 
 // Tasks and time
 export { asCompleted, type AsCompletedOptions } from './as-completed.js'

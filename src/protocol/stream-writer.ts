@@ -278,7 +278,8 @@ export class StreamWriter {
 
   /**
    * Writes all that a readable or an (async) iterable gives, waiting for `drain()` in between. Ends nothing.
-   * `timeoutMs` bounds each of those waits; the source may take its time.
+   * `timeoutMs` bounds each of those waits; the source may take its time. Of a source with a `tryGet()`, a queue or a
+   * subscription to a broadcast, it takes what is there in one go, as far as the high mark.
    *
    * @throws the errors of `write` and `drain`, and those of the source; at once when the connection ends or the
    *   signal aborts, also while the source is waited for. The source is closed in each case; what was taken from
@@ -290,6 +291,7 @@ export class StreamWriter {
   ): Promise<void> {
     const iterator =
       Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+    const pile = hasTryGet(source) ? source : undefined
     let waitsForSource = false
     try {
       for (;;) {
@@ -303,6 +305,7 @@ export class StreamWriter {
         waitsForSource = false
         if (next.done === true) return
         this.write(next.value)
+        if (pile !== undefined) this.#writeUpToMark(pile)
         await this.drain(options)
       }
     } catch (error) {
@@ -310,6 +313,15 @@ export class StreamWriter {
       // A generator that is waited for cannot be closed before it goes on.
       if (!waitsForSource) await closed
       throw error
+    }
+  }
+
+  /** A promise for each message would cost more than the message. */
+  #writeUpToMark(pile: Pile): void {
+    while (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT <= this.#highMark) {
+      const chunk = pile.tryGet()
+      if (chunk == null) return
+      this.write(chunk)
     }
   }
 
@@ -602,6 +614,15 @@ function typeName(value: unknown): string {
   // Absent from an object that was made without a prototype.
   const { constructor } = value as { constructor?: { name: string } }
   return constructor?.name ?? 'object'
+}
+
+/** A source that has what is at hand without a promise: `undefined` for nothing now, `null` for the end. */
+interface Pile {
+  tryGet(): Chunk | undefined | null
+}
+
+function hasTryGet(source: object): source is Pile {
+  return 'tryGet' in source && typeof source.tryGet === 'function'
 }
 
 /** Closes what `pipeFrom` reads from: a Node stream by itself, since its iterator may be waiting. */
