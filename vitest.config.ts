@@ -16,7 +16,7 @@ export default defineConfig({
         'src/concurrency/**': { statements: 95, branches: 95 },
         'src/observe/**': { statements: 95, branches: 95 },
         'src/protocol/**': { statements: 95, branches: 95 },
-        'src/server/**': { statements: 95 },
+        'src/server/**': { statements: 95, branches: 95 },
         'src/client/**': { statements: 95, branches: 95 },
       },
     },

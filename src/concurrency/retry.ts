@@ -9,6 +9,7 @@ import { systemClock, type Clock } from './clock.js'
 import type { RetryBudget } from './retry-budget.js'
 import { sleep } from './sleep.js'
 import { checkFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What each attempt gets. */
 export interface RetryContext {
@@ -75,9 +76,16 @@ const MOST_DOUBLINGS = 52
  * @throws TimeoutError (phase `call`, the last failure as its `cause`) when an attempt was ended by the deadline
  * @throws RangeError, TypeError when an option or `fn` has no meaning
  */
-export async function retry<T>(
+export function retry<T>(
   fn: (context: RetryContext) => T | PromiseLike<T>,
   options: RetryOptions = {},
+): Promise<T> {
+  return watchUnawaited(retried(fn, options), 'retry()')
+}
+
+async function retried<T>(
+  fn: (context: RetryContext) => T | PromiseLike<T>,
+  options: RetryOptions,
 ): Promise<T> {
   checkFunction(fn)
   const { maxAttempts, baseMs, maxDelayMs, shouldRetry, random, clock } = checkOptions(options)

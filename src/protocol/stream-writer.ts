@@ -12,6 +12,7 @@
  */
 import { refuseWait, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
 import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
@@ -213,6 +214,10 @@ export class StreamWriter {
    *   longer be delivered. A rejection that nobody awaits does not end the process.
    */
   drain(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#drain(options), 'StreamWriter.drain()')
+  }
+
+  #drain(options: WaitOptions | undefined): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure)
     if (options !== undefined) {
       const refusal = refuseWait(options)
@@ -234,6 +239,10 @@ export class StreamWriter {
    * @throws as `drain`
    */
   flush(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#flush(options), 'StreamWriter.flush()')
+  }
+
+  #flush(options: WaitOptions | undefined): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure)
     if (options !== undefined) {
       const refusal = refuseWait(options)
@@ -273,7 +282,7 @@ export class StreamWriter {
    *   does not end the process.
    */
   waitClosed(): Promise<void> {
-    return unobserved(this.#host.waitClosed())
+    return watchUnawaited(unobserved(this.#host.waitClosed()), 'StreamWriter.waitClosed()')
   }
 
   /**
@@ -285,9 +294,16 @@ export class StreamWriter {
    *   signal aborts, also while the source is waited for. The source is closed in each case; what was taken from
    *   it before stays written.
    */
-  async pipeFrom(
+  pipeFrom(
     source: AsyncIterable<Chunk> | Iterable<Chunk>,
     options: WaitOptions = {},
+  ): Promise<void> {
+    return watchUnawaited(this.#pipeFrom(source, options), 'StreamWriter.pipeFrom()')
+  }
+
+  async #pipeFrom(
+    source: AsyncIterable<Chunk> | Iterable<Chunk>,
+    options: WaitOptions,
   ): Promise<void> {
     const iterator =
       Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
@@ -306,7 +322,7 @@ export class StreamWriter {
         if (next.done === true) return
         this.write(next.value)
         if (pile !== undefined) this.#writeUpToMark(pile)
-        await this.drain(options)
+        await this.#drain(options)
       }
     } catch (error) {
       const closed = closeSource(source, iterator)
