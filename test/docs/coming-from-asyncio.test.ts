@@ -80,6 +80,7 @@ async function objectsOfThePage(): Promise<Readonly<Record<string, object>>> {
     condition: new concurrency.Condition(),
     queue: new concurrency.BoundedQueue({ maxSize: 1 }),
     pool: new concurrency.TaskPool({ limit: 1 }),
+    broadcaster: new concurrency.Broadcaster(),
     profiler: new observe.Profiler(),
     // Of the language.
     controller: new AbortController(),
