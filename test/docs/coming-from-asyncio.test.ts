@@ -48,7 +48,8 @@ const NAMES: Readonly<Record<string, string>> = {
   'blocks and loops':
     'async with|async for|__aenter__|__aexit__|__aiter__|__anext__|StopAsyncIteration|asynccontextmanager|AsyncExitStack|' +
     'async generator',
-  'other packages': 'aiofiles.open()|psutil|gc.collect()|functools.wraps()',
+  'other packages':
+    'aiofiles.open()|aiohttp.ClientSession()|response.text()|run_in_executor(|to_thread(|psutil|gc.collect()|functools.wraps()',
   StreamReader:
     'reader.read(|reader.readline(|reader.readexactly(|reader.readuntil(|reader.at_eof(|reader.exception(|' +
     'reader.feed_data(|reader.feed_eof(|reader.set_exception(|reader.set_transport(|async for line in reader',
@@ -89,6 +90,7 @@ async function objectsOfThePage(): Promise<Readonly<Record<string, object>>> {
     performance,
     process,
     error: new Error('for its members'),
+    response: new Response(),
   }
 }
 
