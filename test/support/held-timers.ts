@@ -25,8 +25,7 @@ export class HeldTimers implements Clock {
 
   /** Fires all that are set now, in the order of setting. */
   fire(): void {
-    for (const [timer, callback] of this.#timers) {
-      if (this.#timers.delete(timer)) callback()
-    }
+    const set = Array.from(this.#timers)
+    for (const [timer, callback] of set) if (this.#timers.delete(timer)) callback()
   }
 }
