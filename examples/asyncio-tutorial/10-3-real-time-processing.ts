@@ -7,7 +7,7 @@
  * slow subscriber loses results of its own, and the end of the data goes through all parts: everything that was measured
  * is processed.
  */
-import { BoundedQueue, Broadcaster, sleep, taskGroup } from 'standpipe/concurrency'
+import { batch, BoundedQueue, Broadcaster, sleep, taskGroup } from 'standpipe/concurrency'
 
 interface Reading {
   readonly sensor: number
@@ -16,7 +16,7 @@ interface Reading {
 }
 
 interface Summary {
-  readonly batch: number
+  readonly number: number
   readonly size: number
   readonly sensors: number
   readonly temperature: number
@@ -51,30 +51,22 @@ class RealTimeProcessor {
   }
 
   async #process(): Promise<void> {
-    let batch: Reading[] = []
     try {
-      for await (const reading of this.#readings) {
-        if (batch.push(reading) < BATCH_SIZE) continue
-        this.#publish(batch)
-        batch = []
+      for await (const readings of batch(this.#readings, { size: BATCH_SIZE })) {
+        this.#processed += readings.length
+        this.results.publish(summarise(this.results.published + 1, readings))
       }
-      if (batch.length > 0) this.#publish(batch)
     } finally {
       this.results.close() // the loops of all who subscribe end after what they hold
     }
   }
-
-  #publish(batch: readonly Reading[]): void {
-    this.#processed += batch.length
-    this.results.publish(summarise(this.results.published + 1, batch))
-  }
 }
 
-function summarise(batch: number, readings: readonly Reading[]): Summary {
+function summarise(number: number, readings: readonly Reading[]): Summary {
   const mean = (values: readonly number[]): number =>
     values.reduce((sum, value) => sum + value, 0) / values.length
   return {
-    batch,
+    number,
     size: readings.length,
     sensors: new Set(readings.map(({ sensor }) => sensor)).size,
     temperature: mean(readings.map(({ temperature }) => temperature)),
@@ -94,16 +86,16 @@ async function* sensors(count: number): AsyncGenerator<Reading> {
 const processor = new RealTimeProcessor()
 
 async function report(): Promise<void> {
-  for await (const { batch, size, sensors: of, temperature } of processor.results.subscribe()) {
-    console.log(`batch ${batch}: ${size} readings of ${of} sensors, ${temperature.toFixed(2)} °C`)
+  for await (const { number, size, sensors: of, temperature } of processor.results.subscribe()) {
+    console.log(`batch ${number}: ${size} readings of ${of} sensors, ${temperature.toFixed(2)} °C`)
   }
   console.log('the results are through')
 }
 
 async function warn(): Promise<void> {
-  for await (const { batch, temperature } of processor.results.subscribe()) {
+  for await (const { number, temperature } of processor.results.subscribe()) {
     if (temperature > 30)
-      console.log(`batch ${batch}: high temperature: ${temperature.toFixed(2)} °C`)
+      console.log(`batch ${number}: high temperature: ${temperature.toFixed(2)} °C`)
   }
 }
 
@@ -113,7 +105,7 @@ const first = slow.get()
 
 await Promise.all([report(), warn(), processor.run(sensors(55))])
 console.log(processor.stats)
-console.log(`the slow one has got ${(await first).batch} and ${(await slow.get()).batch}`)
+console.log(`the slow one has got ${(await first).number} and ${(await slow.get()).number}`)
 console.log(`it was too slow for ${slow.dropped}`)
 
 // Prints:
