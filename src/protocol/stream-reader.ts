@@ -552,8 +552,9 @@ export class StreamReader {
       case Op.LineBatch:
       case Op.Until:
         return 'message'
-      case Op.Exactly:
       case Op.Frame:
+        return (this.#argument as Framing<unknown>).isTimedAsLine === true ? 'message' : 'frame'
+      case Op.Exactly:
         return 'frame'
       case Op.Read:
       case Op.All:
