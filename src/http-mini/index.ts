@@ -31,3 +31,20 @@ export {
 export type { ReadBodyOptions, RequestBody } from './request-body.js'
 export type { ResponseHeaders } from './response-headers.js'
 export { startHttpServer, type HttpServerOptions } from './start-http-server.js'
+
+// What answers: routes, files, events
+export type { PathParams } from './path-params.js'
+export { Router, type Mountable, type RouteOptions, type RouterOptions } from './router.js'
+export type { HttpErrorHandler } from './route-scope.js'
+export { file, type FileOptions } from './file.js'
+export { staticFiles, type StaticFilesOptions } from './static-files.js'
+export { checkPreconditions, type PreconditionResult, type Validators } from './conditional.js'
+export {
+  encodeEvent,
+  lastEventIdOf,
+  sse,
+  type SentEvent,
+  type ServerSentEventsOptions,
+} from './server-sent-events.js'
+export type { ServerSentEvent } from './event-text.js'
+export type { EventChannel, EventProducer, SendEvent } from './pushed-events.js'
