@@ -80,10 +80,11 @@ function tooLarge(why: string): HttpError {
 }
 
 /**
- * Whether the bytes from `from` on hold a control other than a tab: the end of a line, or what may not be there. Until then a
- * line that is not whole need not be looked at again.
+ * Whether the bytes from `from` on hold a control other than a tab, or follow a CR: the end of a line, or what may not be
+ * there. Until then a line that is not whole need not be looked at again.
  */
 export function hasControl(source: FrameSource, from: number): boolean {
+  if (from > 0 && source.size > from && source.byteAt(from - 1) === CR) return true
   for (let i = from; i < source.size; i++) {
     const octet = source.byteAt(i)
     if ((octet < SPACE && octet !== TAB) || octet === 0x7f) return true

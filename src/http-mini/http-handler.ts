@@ -53,7 +53,7 @@ function resolveSettings(app: HttpHandler | HttpApp, options: HttpOptions): Http
   const headerMs = checkMs('headerMs', deadlines.headerMs, DEFAULT_HEADER_MS)
   const keepAliveMs = checkMs('keepAliveMs', deadlines.keepAliveMs, DEFAULT_KEEP_ALIVE_MS)
   const bodyMs = checkMs('bodyMs', deadlines.bodyMs, DEFAULT_BODY_MS)
-  const { firstByteMs = headerMs, writeStallMs, halfClosedMs } = deadlines
+  const { firstByteMs, writeStallMs, halfClosedMs } = deadlines
   const own = resolveDeadlines(
     { firstByteMs, writeStallMs, halfClosedMs, messageMs: headerMs, idleMs: Infinity },
     SERVER_DEADLINES,

@@ -15,7 +15,7 @@ const MAX_LENGTH_DIGITS = 15
 /**
  * Looks through all fields of a request of HTTP/1.`minor`.
  *
- * @throws HttpError 400 for a Host or a length that is missing, double or none; 417 for an expectation that is unknown; 501
+ * @throws HttpError 400 for a Host or a length that is missing, double or none, 413 for a length past all bounds; 417 for an expectation that is unknown; 501
  *   for a transfer coding that is
  */
 export function readFraming(bytes: Buffer, places: readonly number[], minor: 0 | 1): Framing {
@@ -91,18 +91,15 @@ export function readFraming(bytes: Buffer, places: readonly number[], minor: 0 |
 }
 
 function readLength(bytes: Buffer, start: number, end: number): number {
-  if (start === end || end - start > MAX_LENGTH_DIGITS) throw badLength()
   let length = 0
   for (let i = start; i < end; i++) {
     const octet = bytes[i] as number
-    if (!isDigit(octet)) throw badLength()
+    if (!isDigit(octet)) throw new HttpError(400, 'bad Content-Length: it takes digits alone')
     length = length * 10 + (octet - 0x30)
   }
+  if (start === end) throw new HttpError(400, 'an empty Content-Length')
+  if (end - start > MAX_LENGTH_DIGITS) throw new HttpError(413, 'a body of that length is too long')
   return length
-}
-
-function badLength(): HttpError {
-  return new HttpError(400, `bad Content-Length: it takes 1 to ${MAX_LENGTH_DIGITS} digits`)
 }
 
 /** RFC 9112 6.1 and 6.3: chunked must be the last, and is the only one that is known here. */

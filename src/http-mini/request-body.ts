@@ -253,7 +253,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
   /** Waits for a byte more than there is, for as long as the body and the caller have time. */
   async #more({ signal, timeoutMs = Infinity }: WaitOptions): Promise<void> {
     const { reader, clock, bodyMs, bodyBytesPerMs } = this.#host
-    const asksForIt = this.#expectsContinue && reader.bufferedBytes === 0
+    const hasBegun = this.#receivedBytes + reader.bufferedBytes > 0
+    const asksForIt = this.#expectsContinue && !hasBegun
     this.#expectsContinue = false
     this.#host.bodyIsAwaited(asksForIt)
     const limitMs = bodyMs + this.#receivedBytes / bodyBytesPerMs

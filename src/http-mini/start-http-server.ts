@@ -2,7 +2,7 @@
  * A server that speaks HTTP/1.1: the kit's own server with `httpHandler` for its connections, so that admission, limits and the
  * stop are those of every other server.
  */
-import type { Address, TcpAddress, UnixAddress } from '../protocol/connection.js'
+import type { TcpAddress, UnixAddress } from '../protocol/connection.js'
 import { startServer, type Server, type ServerOptions } from '../server/start-server.js'
 import {
   httpHandler,
@@ -46,7 +46,7 @@ export function startHttpServer(
 export async function startHttpServer(
   app: HttpHandler | HttpApp,
   { limits, onAnswer, deadlines, ...options }: HttpServerOptions = {},
-): Promise<Server<Address>> {
+): Promise<Server> {
   return await startServer(
     httpHandler(app, { limits, onAnswer, deadlines }),
     options as ServerOptions,

@@ -600,10 +600,11 @@ export class Connection {
       durationMs: this.#clock.now() - this.#openedAt,
     }
     this.#info = info
-    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
     if (connectionClose.hasSubscribers) connectionClose.publish({ connection: this, info })
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
+    // Last: a logger that throws must not keep a connection from having ended.
+    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
   }
 
   // ---- parts

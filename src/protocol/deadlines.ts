@@ -297,6 +297,14 @@ export class Deadlines {
   /** The connection is gone: no deadline passes any more. */
   stop(): void {
     this.#stopped = true
+    this.disarm()
+  }
+
+  /**
+   * Nothing is waited for just now: takes the timer away, which would keep the process alive for nothing. A connection
+   * leaves it set, since most waits of a busy one end before it fires, and setting one costs more than a short line.
+   */
+  disarm(): void {
     if (this.#armedFor !== NEVER) this.#clock.clearTimeout(this.#timer)
     this.#armedFor = NEVER
     this.#timer = undefined

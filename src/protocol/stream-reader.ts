@@ -538,6 +538,8 @@ export class StreamReader {
     this.#resolve = undefined
     this.#reject = undefined
     this.#deadlines?.readEnds(consumed)
+    // Those of a reader without a connection are its own, and nobody else will ever stop them.
+    if (this.#host === undefined) this.#deadlines?.disarm()
     if (this.#stopListening !== undefined) {
       this.#stopListening()
       this.#stopListening = undefined
