@@ -14,6 +14,7 @@ export const ERROR_CODES = [
   'ERR_STANDPIPE_CLOSED',
   'ERR_STANDPIPE_CONNECT',
   'ERR_STANDPIPE_DECODE',
+  'ERR_STANDPIPE_HTTP',
   'ERR_STANDPIPE_INCOMPLETE_READ',
   'ERR_STANDPIPE_LIMIT_OVERRUN',
   'ERR_STANDPIPE_LISTEN',
@@ -201,24 +202,36 @@ export class ListenError extends StandpipeError {
   }
 }
 
-/** The peer takes less than is written to it: the cap on buffered output was reached. */
+/**
+ * Who reads is slower than who writes: the cap on a peer's buffered output was reached, or a subscription held as many
+ * messages as it may and was to be disconnected then.
+ */
 export class SlowConsumerError extends StandpipeError {
-  /** What was buffered, in bytes. */
-  readonly bufferedBytes: number
-  /** The cap, in bytes. */
-  readonly maxBufferedBytes: number
+  /** What was buffered for the peer, in bytes; undefined for a subscription. */
+  readonly bufferedBytes: number | undefined
+  /** The cap, in bytes; undefined for a subscription. */
+  readonly maxBufferedBytes: number | undefined
+  /** How many messages a subscription held, which is its capacity; undefined for a peer. */
+  readonly heldMessages: number | undefined
 
+  constructor(bufferedBytes: number, maxBufferedBytes: number, advice?: string)
+  constructor(subscription: { readonly heldMessages: number })
   constructor(
-    bufferedBytes: number,
-    maxBufferedBytes: number,
+    waiting: number | { readonly heldMessages: number },
+    maxBufferedBytes?: number,
     advice = 'await drain() between writes',
   ) {
     super(
       'ERR_STANDPIPE_SLOW_CONSUMER',
-      `the peer does not keep up: ${bufferedBytes} bytes are waiting, the cap is ${maxBufferedBytes}; ${advice}`,
+      typeof waiting === 'number'
+        ? `the peer does not keep up: ${waiting} bytes are waiting, the cap is ${maxBufferedBytes}; ${advice}`
+        : `the subscriber does not keep up: ${waiting.heldMessages} messages are waiting, as many as it may hold; ` +
+            'read faster, raise capacity, or let it drop messages',
     )
-    this.bufferedBytes = bufferedBytes
+    const isPeer = typeof waiting === 'number'
+    this.bufferedBytes = isPeer ? waiting : undefined
     this.maxBufferedBytes = maxBufferedBytes
+    this.heldMessages = isPeer ? undefined : waiting.heldMessages
   }
 }
 

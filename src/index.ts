@@ -14,6 +14,7 @@ export type {
   StopReport,
 } from './server/start-server.js'
 export type { AdmissionOptions, RefusalReason } from './server/admission.js'
+export type { CloseRecord } from './server/recent-closes.js'
 export type { Refusal } from './server/refusals.js'
 export { activatedSockets, type ActivatedSocket } from './server/socket-activation.js'
 export { lineEcho, type LineEchoOptions } from './server/line-echo.js'

@@ -93,7 +93,7 @@ export async function runTerminalSession(
     } catch (error) {
       // The reader tells of a broken connection as well, and only after what had arrived before.
       if (error instanceof SlowConsumerError) {
-        failure.reject(new StuckPeerError(peer, error.bufferedBytes))
+        failure.reject(new StuckPeerError(peer, writer.bufferedBytes))
       }
     }
   }

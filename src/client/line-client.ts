@@ -10,6 +10,7 @@
  */
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
 import {
   BrokenError,
   ClosedError,
@@ -129,9 +130,8 @@ export class LineClient {
    *
    * @throws the errors of {@link openConnection}
    */
-  static async open(options: OpenLineClientOptions): Promise<LineClient> {
-    checkOptions(options)
-    return new LineClient(await openConnection(options), options)
+  static open(options: OpenLineClientOptions): Promise<LineClient> {
+    return watchUnawaited(openClient(options), 'LineClient.open()')
   }
 
   /** How many replies are still to come, those included that nobody waits for any more. */
@@ -164,6 +164,10 @@ export class LineClient {
    * @throws RangeError when `timeoutMs` is not a number above 0
    */
   request(line: string, options: WaitOptions = NO_OPTIONS): Promise<string> {
+    return watchUnawaited(this.#request(line, options), 'LineClient.request()')
+  }
+
+  #request(line: string, options: WaitOptions): Promise<string> {
     try {
       checkCall(line, options)
     } catch (error) {
@@ -190,6 +194,10 @@ export class LineClient {
    * @throws the signal's reason, and the errors of {@link LineClient.request} that do not tell of a reply
    */
   send(line: string, options: WaitOptions = NO_OPTIONS): Promise<void> {
+    return watchUnawaited(this.#send(line, options), 'LineClient.send()')
+  }
+
+  #send(line: string, options: WaitOptions): Promise<void> {
     try {
       checkCall(line, options)
     } catch (error) {
@@ -432,6 +440,11 @@ export class LineClient {
   #describe(): string {
     return `connection to ${describeAddress(this.connection.remote)}`
   }
+}
+
+async function openClient(options: OpenLineClientOptions): Promise<LineClient> {
+  checkOptions(options)
+  return new LineClient(await openConnection(options), options)
 }
 
 /** The options with their defaults. @throws RangeError, TypeError */

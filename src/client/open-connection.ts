@@ -4,6 +4,8 @@
  */
 import type net from 'node:net'
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
+import { connectionOpen } from '../protocol/connection-channels.js'
 import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
 import { CLIENT_DEADLINES, resolveDeadlines, type DeadlineOptions } from '../protocol/deadlines.js'
 import { checkReaderOptions } from '../protocol/stream-reader.js'
@@ -13,7 +15,7 @@ import { dial } from './dial.js'
 
 export interface OpenConnectionOptions
   extends
-    Omit<ConnectionOptions, 'role' | 'local' | 'remote' | 'onClosed' | 'deadlines'>,
+    Omit<ConnectionOptions, 'role' | 'local' | 'remote' | 'onClosed' | 'openedAt' | 'deadlines'>,
     Pick<WaitOptions, 'signal'> {
   /** A name or an address. @default '127.0.0.1' */
   host?: string | undefined
@@ -57,7 +59,16 @@ const DEFAULT_HOST = '127.0.0.1'
  * @throws the signal's reason when it aborts
  * @throws RangeError, TypeError when an option has no meaning
  */
-export async function openConnection(options: OpenConnectionOptions): Promise<Connection> {
+export function openConnection(options: OpenConnectionOptions): Promise<Connection> {
+  // Made before anything is awaited: later the stack has nothing of the program.
+  const openedAt = connectionOpen.hasSubscribers ? new Error('opened here') : undefined
+  return watchUnawaited(open(options, openedAt), 'openConnection()')
+}
+
+async function open(
+  options: OpenConnectionOptions,
+  openedAt: Error | undefined,
+): Promise<Connection> {
   const { signal, path, lookup, clock = systemClock } = options
   signal?.throwIfAborted()
   const to = checkTarget(options)
@@ -68,7 +79,7 @@ export async function openConnection(options: OpenConnectionOptions): Promise<Co
   resolveMarks(options)
   return dial({ to, lookup, connectMs, clock, signal }, (socket) => {
     const ends = path === undefined ? {} : { local: { path }, remote: { path } }
-    return new Connection(socket, { ...options, deadlines, role: 'outbound', ...ends })
+    return new Connection(socket, { ...options, deadlines, role: 'outbound', ...ends, openedAt })
   })
 }
 

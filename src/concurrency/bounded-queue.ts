@@ -12,6 +12,7 @@ import { refuseWait, type WaitOptions } from './abort.js'
 import type { Clock } from './clock.js'
 import type { ItemStore } from './item-store.js'
 import { RingBuffer } from './ring-buffer.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** How a {@link BoundedQueue} is made. */
@@ -122,6 +123,10 @@ export class BoundedQueue<T> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   put(item: T, options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#put(item, options), 'BoundedQueue.put()')
+  }
+
+  #put(item: T, options: WaitOptions | undefined): Promise<void> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     try {
@@ -153,6 +158,10 @@ export class BoundedQueue<T> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   get(options?: WaitOptions): Promise<T> {
+    return watchUnawaited(this.#get(options), 'BoundedQueue.get()')
+  }
+
+  #get(options: WaitOptions | undefined): Promise<T> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     try {
@@ -224,6 +233,10 @@ export class BoundedQueue<T> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   join(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#join(options), 'BoundedQueue.join()')
+  }
+
+  #join(options: WaitOptions | undefined): Promise<void> {
     if (this.unfinished > 0) return this.#joiners.wait(options, undefined)
     return (options === undefined ? undefined : refuseWait(options)) ?? DONE
   }

@@ -13,6 +13,7 @@ import { systemClock, type Clock } from './clock.js'
 import { unobserved } from './deferred.js'
 import { Mutex } from './mutex.js'
 import type { Permit } from './permit.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** How a {@link Condition} is made. */
@@ -88,7 +89,11 @@ export class Condition {
    * @throws RangeError for a `timeoutMs` that is not above 0
    * @throws TypeError when nobody has the lock, or its permit was released while this call waited
    */
-  async wait(options?: WaitOptions): Promise<void> {
+  wait(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#wait(options), 'Condition.wait()')
+  }
+
+  async #wait(options: WaitOptions | undefined): Promise<void> {
     const permit = this.#heldPermit('wait()')
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
@@ -117,7 +122,11 @@ export class Condition {
    * @param predicate Looks at what the lock guards, and does not wait: it may not be an async function.
    * @throws what `predicate` throws, and the errors of `wait()`. `timeoutMs` is for all notifications together.
    */
-  async waitFor<R>(predicate: () => R, options: WaitOptions = {}): Promise<Truthy<R>> {
+  waitFor<R>(predicate: () => R, options: WaitOptions = {}): Promise<Truthy<R>> {
+    return watchUnawaited(this.#waitFor(predicate, options), 'Condition.waitFor()')
+  }
+
+  async #waitFor<R>(predicate: () => R, options: WaitOptions): Promise<Truthy<R>> {
     const { signal, timeoutMs } = options
     const refused = refuseWait(options)
     if (refused !== undefined) return refused
@@ -136,7 +145,7 @@ export class Condition {
         throw new TimeoutError(message, 'call', timeoutMs)
       }
       try {
-        await this.wait({ signal, timeoutMs: leftMs })
+        await this.#wait({ signal, timeoutMs: leftMs })
       } catch (error) {
         if (!(error instanceof TimeoutError) || signal?.aborted === true) throw error
         isLate = true

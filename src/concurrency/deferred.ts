@@ -1,3 +1,5 @@
+import { markHandled } from './unawaited.js'
+
 /** A promise with its resolve and reject beside it (`Promise.withResolvers`, absent from Node 20). */
 export interface Deferred<T = void> {
   readonly promise: Promise<T>
@@ -18,7 +20,7 @@ export function deferred<T = void>(): Deferred<T> {
 
 /** Marks a promise's rejection as handled: nobody needs to await it. Gives the same promise back. */
 export function unobserved<T>(promise: Promise<T>): Promise<T> {
-  promise.catch(ignore)
+  markHandled(promise)
   return promise
 }
 
@@ -26,5 +28,3 @@ export function unobserved<T>(promise: Promise<T>): Promise<T> {
 export function rejected<T = never>(reason: unknown): Promise<T> {
   return unobserved(Promise.reject<T>(reason as Error))
 }
-
-function ignore(): void {}

@@ -1,6 +1,7 @@
 /** Something that has happened, or not yet: any number wait for it. It carries no value; a promise does. */
 import { refuseWait, type WaitOptions } from './abort.js'
 import type { WaitingOptions } from './semaphore.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 const DONE = Promise.resolve()
@@ -51,6 +52,10 @@ export class Event {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   wait(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#wait(options), 'Event.wait()')
+  }
+
+  #wait(options: WaitOptions | undefined): Promise<void> {
     if (!this.#isSet) return this.#waiters.wait(options, undefined)
     return (options === undefined ? undefined : refuseWait(options)) ?? DONE
   }

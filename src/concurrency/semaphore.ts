@@ -11,6 +11,7 @@
 import { refuseWait, type WaitOptions } from './abort.js'
 import type { Clock } from './clock.js'
 import { Permit } from './permit.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** How a {@link Semaphore}, a {@link Mutex} or an {@link Event} is made. */
@@ -69,6 +70,10 @@ export class Semaphore {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   acquire(options?: WaitOptions): Promise<Permit> {
+    return watchUnawaited(this.#acquire(options), 'Semaphore.acquire()')
+  }
+
+  #acquire(options: WaitOptions | undefined): Promise<Permit> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     const permit = this.tryAcquire()
@@ -91,7 +96,11 @@ export class Semaphore {
    * @returns what `fn` gives
    * @throws what `fn` throws, and the errors of `acquire()`; `fn` is not called then
    */
-  async use<R>(fn: () => R | PromiseLike<R>, options?: WaitOptions): Promise<R> {
+  use<R>(fn: () => R | PromiseLike<R>, options?: WaitOptions): Promise<R> {
+    return watchUnawaited(this.#use(fn, options), 'Semaphore.use()')
+  }
+
+  async #use<R>(fn: () => R | PromiseLike<R>, options: WaitOptions | undefined): Promise<R> {
     const refused = options === undefined ? undefined : refuseWait(options)
     if (refused !== undefined) return refused
     const permit = this.tryAcquire() ?? (await this.#waiters.wait(options, undefined))

@@ -3,6 +3,7 @@ import { onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { setAlarm } from './alarm.js'
 import { systemClock, type Clock } from './clock.js'
 import { Settlement } from './settlement.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What {@link settle} takes. */
 export interface SettleOptions extends WaitOptions {
@@ -41,9 +42,16 @@ export interface Settled<P> {
  * @throws RangeError when there is no promise, or `timeoutMs` is not above 0
  * @throws TypeError for what is no promise
  */
-export async function settle<P extends PromiseLike<unknown>>(
+export function settle<P extends PromiseLike<unknown>>(
   promises: Iterable<P>,
-  { until = 'all', signal, timeoutMs, clock = systemClock }: SettleOptions = {},
+  options: SettleOptions = {},
+): Promise<Settled<P>> {
+  return watchUnawaited(settled(promises, options), 'settle()')
+}
+
+async function settled<P extends PromiseLike<unknown>>(
+  promises: Iterable<P>,
+  { until = 'all', signal, timeoutMs, clock = systemClock }: SettleOptions,
 ): Promise<Settled<P>> {
   const all = new Map<P, Settlement>()
   for (const promise of promises) all.set(promise, Settlement.of(promise))

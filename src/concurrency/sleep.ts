@@ -2,6 +2,7 @@
 import { onAbort } from './abort.js'
 import { setAlarm } from './alarm.js'
 import { systemClock, type Clock } from './clock.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What {@link sleep} takes. */
 export interface SleepOptions {
@@ -24,10 +25,11 @@ export interface SleepOptions {
  * @throws the signal's reason when it aborts, also if it has before
  * @throws RangeError when `ms` is negative or not a number
  */
-export function sleep(
-  ms: number,
-  { signal, clock = systemClock }: SleepOptions = {},
-): Promise<void> {
+export function sleep(ms: number, options: SleepOptions = {}): Promise<void> {
+  return watchUnawaited(slept(ms, options), 'sleep()')
+}
+
+function slept(ms: number, { signal, clock = systemClock }: SleepOptions): Promise<void> {
   if (signal?.aborted === true) return Promise.reject(signal.reason)
   if (!(ms >= 0)) {
     return Promise.reject(

@@ -8,6 +8,7 @@ import { ClosedError } from '../errors.js'
 import { abortError, AbortScope } from './abort-scope.js'
 import { deferred, rejected, unobserved, type Deferred } from './deferred.js'
 import { checkFunction, startTask, type TaskFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What {@link taskGroup} takes. */
 export interface TaskGroupOptions {
@@ -68,9 +69,16 @@ export interface TaskGroup {
  * @throws the outer signal's reason when it aborts; when it has before, the body is not run
  * @throws TypeError when `body` is no function
  */
-export async function taskGroup<T>(
+export function taskGroup<T>(
   body: (group: TaskGroup) => T | PromiseLike<T>,
-  { signal }: TaskGroupOptions = {},
+  options: TaskGroupOptions = {},
+): Promise<T> {
+  return watchUnawaited(runGroup(body, options), 'taskGroup()')
+}
+
+async function runGroup<T>(
+  body: (group: TaskGroup) => T | PromiseLike<T>,
+  { signal }: TaskGroupOptions,
 ): Promise<T> {
   checkFunction(body, 'body')
   signal?.throwIfAborted()

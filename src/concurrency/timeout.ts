@@ -8,6 +8,7 @@ import { TimeoutError } from '../errors.js'
 import { AbortScope } from './abort-scope.js'
 import type { Clock } from './clock.js'
 import { checkFunction, type TaskFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** What {@link withTimeout} takes. */
 export interface TimeoutOptions {
@@ -43,11 +44,15 @@ export interface TimeoutOptions {
  * @throws what the function throws
  * @throws RangeError when `ms` is not a number, TypeError when `fn` is no function
  */
-export async function withTimeout<T>(
+export function withTimeout<T>(
   fn: TaskFunction<T>,
   ms: number,
   options: TimeoutOptions = {},
 ): Promise<T> {
+  return watchUnawaited(limited(fn, ms, options), 'withTimeout()')
+}
+
+async function limited<T>(fn: TaskFunction<T>, ms: number, options: TimeoutOptions): Promise<T> {
   checkFunction(fn)
   if (typeof ms !== 'number' || Number.isNaN(ms)) {
     throw new RangeError(`ms must be a number of milliseconds, not ${ms}`)

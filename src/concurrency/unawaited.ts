@@ -16,13 +16,28 @@
 export type UnawaitedHook = <T>(promise: Promise<T>, call: string) => Promise<T>
 
 let hook: UnawaitedHook | undefined
+let isMarking = false
 
 /** Hands out a promise: one comparison when debug mode is off. `call` names the call: `StreamWriter.drain()`. */
 export function watchUnawaited<T>(promise: Promise<T>, call: string): Promise<T> {
   return hook === undefined ? promise : hook(promise, call)
 }
 
+/** Marks a promise's rejection as handled, which does not count as awaiting it. */
+export function markHandled(promise: Promise<unknown>): void {
+  isMarking = true
+  promise.catch(ignore)
+  isMarking = false
+}
+
+/** Whether a promise that is made to wait for another one is made by {@link markHandled}. */
+export function isMarkedHandled(): boolean {
+  return isMarking
+}
+
 /** Sets the hook, or takes it away. */
 export function setUnawaitedHook(next: UnawaitedHook | undefined): void {
   hook = next
 }
+
+function ignore(): void {}

@@ -2,9 +2,10 @@
  * What the kit publishes on `node:diagnostics_channel` of each connection, as types, and the names of the channels.
  * Anybody may subscribe; debug mode does. A channel without subscribers costs a connection one look.
  *
- * Both are published synchronously: `open` at the end of the connection's constructor, or in the turn in which it
- * becomes usable, `close` right before its `closed` resolves. A connection that was published by `open` is published
- * by `close` once.
+ * All are published synchronously: `open` at the end of the connection's constructor, or in the turn in which it
+ * becomes usable, `refuse` right behind the `open` of a connection that is not let in, `error` when it strikes, and
+ * `close` right before its `closed` resolves. A connection that was published by `open` is published by `close` once,
+ * and by nothing afterwards, unless its handler outlives it and fails.
  */
 
 /** The channel of {@link ConnectionOpenMessage}. */
@@ -12,6 +13,12 @@ export const CONNECTION_OPEN_CHANNEL = 'standpipe:connection:open'
 
 /** The channel of {@link ConnectionCloseMessage}. */
 export const CONNECTION_CLOSE_CHANNEL = 'standpipe:connection:close'
+
+/** The channel of {@link ConnectionRefuseMessage}. */
+export const CONNECTION_REFUSE_CHANNEL = 'standpipe:connection:refuse'
+
+/** The channel of {@link ConnectionErrorMessage}. */
+export const CONNECTION_ERROR_CHANNEL = 'standpipe:connection:error'
 
 /** What is asked of a connection here: a part of `Connection`. */
 export interface ObservedConnection {
@@ -46,4 +53,20 @@ export interface ConnectionCloseMessage {
   readonly connection: ObservedConnection
   /** Why and how, as `Connection.closed` says. */
   readonly info: unknown
+}
+
+/** A server does not let a connection in. */
+export interface ConnectionRefuseMessage {
+  readonly connection: ObservedConnection
+  /** A label of `server.stats.refused`: `max-connections`, `denied` … */
+  readonly reason: string
+}
+
+/**
+ * Something went wrong with a connection, each error once: the one that ends it (a reset, a deadline, a failure), the
+ * one that kept a clean end from delivering all, a line over the limit, or what its handler threw.
+ */
+export interface ConnectionErrorMessage {
+  readonly connection: ObservedConnection
+  readonly error: unknown
 }

@@ -33,9 +33,13 @@ export {
 // Debug mode, and what the kit publishes of its connections
 export {
   CONNECTION_CLOSE_CHANNEL,
+  CONNECTION_ERROR_CHANNEL,
   CONNECTION_OPEN_CHANNEL,
+  CONNECTION_REFUSE_CHANNEL,
   type ConnectionCloseMessage,
+  type ConnectionErrorMessage,
   type ConnectionOpenMessage,
+  type ConnectionRefuseMessage,
   type ObservedConnection,
 } from './connection-messages.js'
 export { enableDebugMode, type DebugMode, type DebugModeOptions } from './debug-mode.js'

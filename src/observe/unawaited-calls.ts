@@ -10,7 +10,12 @@
  * Invariant: `#pending` has the calls that nobody has awaited so far, at most `MAX_PENDING`; it holds no promise.
  */
 import { promiseHooks } from 'node:v8'
-import { setUnawaitedHook, watchUnawaited, type UnawaitedHook } from '../concurrency/unawaited.js'
+import {
+  isMarkedHandled,
+  setUnawaitedHook,
+  watchUnawaited,
+  type UnawaitedHook,
+} from '../concurrency/unawaited.js'
 import type { Logger } from '../logger.js'
 import { placeOf, takeStack } from './call-site.js'
 
@@ -110,7 +115,7 @@ export class UnawaitedCalls {
     _promise: Promise<unknown>,
     parent: Promise<unknown> | undefined,
   ): void => {
-    if (parent === undefined || this.#isCopying) return
+    if (parent === undefined || this.#isCopying || isMarkedHandled()) return
     const call = this.#callOf.get(parent)
     if (call === undefined) return
     this.#callOf.delete(parent)

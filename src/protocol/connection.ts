@@ -30,10 +30,12 @@ import {
   Deadlines,
   resolveDeadlines,
   SERVER_DEADLINES,
+  type DeadlineLimits,
   type DeadlineOptions,
   type DeadlinePhase,
 } from './deadlines.js'
 import type { Chunk } from './framing.js'
+import { connectionClose, connectionError, connectionOpen } from './connection-channels.js'
 import { nextState, type ConnectionState, type LifecycleEvent } from './lifecycle.js'
 import { Linger } from './linger.js'
 import { DEFAULT_LIMIT, StreamReader, type StreamReaderOptions } from './stream-reader.js'
@@ -100,6 +102,18 @@ export interface ConnectionOptions extends StreamReaderOptions, StreamWriterOpti
   remote?: Address | undefined
   /** Called once, just before `closed` resolves. */
   onClosed?: ((connection: Connection, info: CloseInfo) => void) | undefined
+  /**
+   * Made where the program asked for the connection, for its stack: who watches connections names that place.
+   * @internal
+   */
+  openedAt?: Error | undefined
+}
+
+/** What a protocol has to say about the deadlines of its connections. */
+export interface Guard {
+  readonly limits: DeadlineLimits
+  /** Called in place of the cut when a deadline has passed. False: it is cut nevertheless. */
+  passed(phase: DeadlinePhase, error: TimeoutError): boolean
 }
 
 const kConnection = Symbol('standpipe.connection')
@@ -141,6 +155,12 @@ export class Connection {
   #peerHasEnded = false
   /** Whether what arrives is thrown away: from `close()` on. */
   #isDiscarding = false
+  #guard: Guard | undefined
+  /**
+   * Called when the peer has ended its half.
+   * @internal
+   */
+  onPeerEnd: (() => void) | undefined
   /** Its place among those that linger. */
   #lingering: Linger | undefined
 
@@ -154,6 +174,10 @@ export class Connection {
   #hasFired = false
   #draining: AbortController | undefined
   #isDraining = false
+  /** Whether the log has a line on how it went wrong. */
+  #isTold = false
+  /** The error that was published last: its reader and its handler may bring the same one. */
+  #published: unknown
 
   /** Takes over a transport that is connected. From here on only this object listens to its events. */
   constructor(transport: Transport, options: ConnectionOptions) {
@@ -165,9 +189,7 @@ export class Connection {
     this.#openedAt = this.#clock.now()
     this.#local = options.local
     this.#remote = options.remote
-    const defaults = options.role === 'inbound' ? SERVER_DEADLINES : CLIENT_DEADLINES
-    const limits = resolveDeadlines(options.deadlines, defaults)
-    this.#deadlines = new Deadlines(limits, this.#clock, this)
+    this.#deadlines = new Deadlines(this.#ownLimits(), this.#clock, this)
     this.reader = new StreamReader(options)
     this.reader.attach(this, this.#deadlines)
     this.writer = new StreamWriter(transport, this, this.#deadlines, options)
@@ -186,6 +208,9 @@ export class Connection {
     owned.on('data', transportOnData)
     // A socket that was accepted with pauseOnConnect stays silent otherwise.
     owned.resume()
+    if (connectionOpen.hasSubscribers) {
+      connectionOpen.publish({ connection: this, openedAt: options.openedAt })
+    }
     if (transport.destroyed) this.#transportClosed()
     else if (transport.setKeepAlive !== undefined) this.#deadlines.expectProbes()
   }
@@ -325,6 +350,30 @@ export class Connection {
   }
 
   /**
+   * Logs that the peer or the network has brought about an end, in one line however often it is called: a connection
+   * knows of it as well as its handler, and either may be first, or the only one.
+   * @internal
+   */
+  tellEnd(error: unknown): void {
+    if (this.#reason === undefined) this.#publishError(error)
+    if (this.#isTold) return
+    this.#isTold = true
+    const fields = { err: error, ...(this.#reason === undefined ? {} : labelsOf(this.#reason)) }
+    this.log.info(fields, `the connection from ${describeAddress(this.remote)} ended early`)
+  }
+
+  /**
+   * Cuts the connection for a fault of its handler, and logs that, whatever else was logged.
+   * @internal
+   */
+  handlerFailed(error: unknown): void {
+    this.#isTold = true
+    this.cut({ kind: 'handler-failed' }, error)
+    this.#publishError(error)
+    this.log.error({ err: error }, `the handler of ${describeAddress(this.remote)} failed`)
+  }
+
+  /**
    * Ends cleanly for a reason of the caller's.
    * @internal
    */
@@ -353,6 +402,31 @@ export class Connection {
     this.#settle(error, reason.kind !== 'timed-out')
     this.#deadlines.stop()
     if (how === 'destroy' || !this.#reset()) this.#transport.destroy()
+  }
+
+  /**
+   * The deadlines of a protocol take the place of those it was made with; undefined gives those back.
+   * @internal
+   */
+  set guard(guard: Guard | undefined) {
+    this.#guard = guard
+    this.#deadlines.limits = guard?.limits ?? this.#ownLimits()
+  }
+
+  /**
+   * What its deadlines are kept by.
+   * @internal
+   */
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /**
+   * Whether the peer has ended its half.
+   * @internal
+   */
+  get peerHasEnded(): boolean {
+    return this.#peerHasEnded
   }
 
   /**
@@ -407,6 +481,7 @@ export class Connection {
     const { onLimit } = this.#options
     const reply = typeof onLimit === 'function' ? onLimit(error, this) : onLimit
     if (reply !== undefined && !this.writer.isClosing) this.writer.write(reply)
+    this.#publishError(error)
   }
 
   /** @internal */
@@ -451,6 +526,7 @@ export class Connection {
       default: {
         const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
         const error = new TimeoutError(what, phase, afterMs)
+        if (this.#guard?.passed(phase, error) === true) return
         // A peer must learn that output was lost, or it takes a part for the whole; where none is, a FIN is kinder.
         const losesOutput = this.writer.bufferedBytes > 0
         this.cut({ kind: 'timed-out', phase }, error, losesOutput ? 'reset' : 'destroy')
@@ -479,6 +555,7 @@ export class Connection {
     this.#move('peerEnd')
     this.#noteBothEnded()
     this.reader.feedEof()
+    this.onPeerEnd?.()
   }
 
   /** @internal */
@@ -523,8 +600,11 @@ export class Connection {
       durationMs: this.#clock.now() - this.#openedAt,
     }
     this.#info = info
+    if (connectionClose.hasSubscribers) connectionClose.publish({ connection: this, info })
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
+    // Last: a logger that throws must not keep a connection from having ended.
+    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
   }
 
   // ---- parts
@@ -540,10 +620,23 @@ export class Connection {
     if (this.#reason === undefined) {
       this.#reason = reason
       this.#error = error
-    } else if (!this.writer.isSpent) {
+      if (FAULT_KINDS.has(reason.kind)) this.#publishError(error)
+    } else if (!this.writer.isSpent && this.#error === undefined && error !== undefined) {
       // A clean end was begun and has lost what it had still to deliver: the reason stays, the loss is told.
-      this.#error ??= error
+      this.#error = error
+      this.#publishError(error)
     }
+  }
+
+  #publishError(error: unknown): void {
+    if (!connectionError.hasSubscribers || error === this.#published) return
+    this.#published = error
+    connectionError.publish({ connection: this, error })
+  }
+
+  #ownLimits(): DeadlineLimits {
+    const defaults = this.role === 'inbound' ? SERVER_DEADLINES : CLIENT_DEADLINES
+    return resolveDeadlines(this.#options.deadlines, defaults)
   }
 
   #noteBothEnded(): void {
@@ -593,6 +686,9 @@ export class Connection {
 }
 
 const BROKEN_KINDS: ReadonlySet<CloseKind> = new Set(['reset', 'timed-out', 'failed'])
+/** Their error is the program's own reason. */
+const WILLED_KINDS: ReadonlySet<CloseKind> = new Set(['aborted', 'not-admitted'])
+const FAULT_KINDS: ReadonlySet<CloseKind> = new Set([...BROKEN_KINDS, 'handler-failed'])
 
 const DEADLINE_WORDS: Readonly<Record<string, string>> = {
   'first-byte': 'the peer sent no byte',
@@ -609,6 +705,16 @@ export function describeAddress(address: Address | undefined): string {
   return address.host.includes(':')
     ? `[${address.host}]:${address.port}`
     : `${address.host}:${address.port}`
+}
+
+/** As the fields of a log record. */
+function labelsOf({ kind, phase }: CloseReason): Record<string, string> {
+  return phase === undefined ? { reason: kind } : { reason: kind, phase }
+}
+
+/** Whether an end was none that either side had asked for, or lost what a clean one had still to deliver. */
+function isFault({ reason, error }: CloseInfo): boolean {
+  return FAULT_KINDS.has(reason.kind) || (error !== undefined && !WILLED_KINDS.has(reason.kind))
 }
 
 function toAsyncioName(address: Address | undefined): unknown {

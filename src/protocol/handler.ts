@@ -6,7 +6,7 @@
  * told once at error, and nothing else is touched by it.
  */
 import { StandpipeError, type ErrorCode } from '../errors.js'
-import { describeAddress, type Connection } from './connection.js'
+import type { Connection } from './connection.js'
 
 /** Serves one connection. The connection ends when the handler does. */
 export type Handler = (connection: Connection) => unknown
@@ -66,13 +66,10 @@ function handlerReturned(connection: Connection): void {
 }
 
 function handlerThrew(connection: Connection, error: unknown): void {
-  const where = describeAddress(connection.remote)
-  const fields = { err: error }
   if (isOutcome(error, connection)) {
-    connection.log.info(fields, `the connection from ${where} ended early`)
+    connection.tellEnd(error)
     handlerReturned(connection)
   } else {
-    connection.cut({ kind: 'handler-failed' }, error)
-    connection.log.error(fields, `the handler of ${where} failed`)
+    connection.handlerFailed(error)
   }
 }

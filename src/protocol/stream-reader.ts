@@ -10,6 +10,8 @@
  * read has asked for more.
  */
 import { checkTimeout, onAbort, type WaitOptions } from '../concurrency/abort.js'
+import { unobserved } from '../concurrency/deferred.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
 import { BusyError, TimeoutError } from '../errors.js'
 import { CLIENT_DEADLINES, Deadlines, type Begun } from './deadlines.js'
 import type { Framing } from './framing.js'
@@ -233,7 +235,8 @@ export class StreamReader {
    * @throws RangeError when `maxBytes` is negative or not a whole number
    */
   read(maxBytes?: number, options?: WaitOptions): Promise<Buffer | null> {
-    return this.#start(Op.Read, maxBytes ?? Infinity, options)
+    const read = this.#start<Buffer | null>(Op.Read, maxBytes ?? Infinity, options)
+    return watchUnawaited(read, 'StreamReader.read()')
   }
 
   /** `read` without waiting: undefined when nothing is at hand. */
@@ -248,7 +251,10 @@ export class StreamReader {
    * @throws the errors of {@link StreamReader.read}
    */
   readExactly(count: number, options?: WaitOptions): Promise<Buffer> {
-    return this.#start(Op.Exactly, count, options)
+    return watchUnawaited(
+      this.#start<Buffer>(Op.Exactly, count, options),
+      'StreamReader.readExactly()',
+    )
   }
 
   /** `readExactly` without waiting: undefined when less is at hand. */
@@ -266,7 +272,8 @@ export class StreamReader {
    * @throws the errors of {@link StreamReader.read}
    */
   readUntil(separator: Separators, options?: WaitOptions): Promise<Buffer | null> {
-    return this.#start(Op.Until, separator, options)
+    const read = this.#start<Buffer | null>(Op.Until, separator, options)
+    return watchUnawaited(read, 'StreamReader.readUntil()')
   }
 
   /** `readUntil` without waiting: undefined when no separator is at hand. */
@@ -288,6 +295,10 @@ export class StreamReader {
   /** Reads a line as bytes. */
   readLine(options: LineBytesOptions): Promise<Buffer | null>
   readLine(options?: LineOptions | LineBytesOptions): Promise<Line | null> {
+    return watchUnawaited(this.#readLine(options), 'StreamReader.readLine()')
+  }
+
+  #readLine(options: LineOptions | LineBytesOptions | undefined): Promise<Line | null> {
     if (options !== undefined) return this.#start(Op.Line, options, options)
     let line: Line | null | undefined
     try {
@@ -315,7 +326,8 @@ export class StreamReader {
    * @throws the errors of {@link StreamReader.read}
    */
   readAll(options: ReadAllOptions = {}): Promise<Buffer> {
-    return this.#start(Op.All, options.maxBytes ?? DEFAULT_MAX_BYTES, options)
+    const read = this.#start<Buffer>(Op.All, options.maxBytes ?? DEFAULT_MAX_BYTES, options)
+    return watchUnawaited(read, 'StreamReader.readAll()')
   }
 
   /**
@@ -325,7 +337,8 @@ export class StreamReader {
    * @throws the errors of {@link StreamReader.read}
    */
   peek(count: number, options?: WaitOptions): Promise<Buffer | null> {
-    return this.#start(Op.Peek, count, options)
+    const read = this.#start<Buffer | null>(Op.Peek, count, options)
+    return watchUnawaited(read, 'StreamReader.peek()')
   }
 
   /**
@@ -337,7 +350,8 @@ export class StreamReader {
    * @throws the errors of {@link StreamReader.read}
    */
   readFrame<Value>(framing: Framing<Value>, options?: WaitOptions): Promise<Value | null> {
-    return this.#start(Op.Frame, framing, options)
+    const read = this.#start<Value | null>(Op.Frame, framing, options)
+    return watchUnawaited(read, 'StreamReader.readFrame()')
   }
 
   /** `readFrame` without waiting: undefined when no whole frame is at hand. */
@@ -502,7 +516,7 @@ export class StreamReader {
       value = this.#attempt(this.#op, this.#argument)
     } catch (error) {
       // The end of the connection is known elsewhere too, so that a read that nobody awaits is no crash.
-      if (error === this.#input.error) this.#promise?.catch(ignore)
+      if (error === this.#input.error && this.#promise !== undefined) void unobserved(this.#promise)
       const reject = this.#reject
       this.#settle(true)
       reject?.(error)
@@ -524,6 +538,8 @@ export class StreamReader {
     this.#resolve = undefined
     this.#reject = undefined
     this.#deadlines?.readEnds(consumed)
+    // Those of a reader without a connection are its own, and nobody else will ever stop them.
+    if (this.#host === undefined) this.#deadlines?.disarm()
     if (this.#stopListening !== undefined) {
       this.#stopListening()
       this.#stopListening = undefined
@@ -538,8 +554,9 @@ export class StreamReader {
       case Op.LineBatch:
       case Op.Until:
         return 'message'
-      case Op.Exactly:
       case Op.Frame:
+        return (this.#argument as Framing<unknown>).isTimedAsLine === true ? 'message' : 'frame'
+      case Op.Exactly:
         return 'frame'
       case Op.Read:
       case Op.All:
@@ -615,5 +632,3 @@ function checkSize(value: number): number {
 function busy(): BusyError {
   return new BusyError('another read of this reader is waiting; await it, or abort it, first')
 }
-
-function ignore(): void {}

@@ -12,6 +12,7 @@
  */
 import { refuseWait, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
 import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
@@ -213,15 +214,16 @@ export class StreamWriter {
    *   longer be delivered. A rejection that nobody awaits does not end the process.
    */
   drain(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#drain(options), 'StreamWriter.drain()')
+  }
+
+  #drain(options: WaitOptions | undefined): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure)
     if (options !== undefined) {
       const refusal = refuseWait(options)
       if (refusal !== undefined) return refusal
     }
-    if (
-      this.#counted + this.#text.length * MAX_BYTES_PER_UNIT <= this.#highMark ||
-      this.bufferedBytes <= this.#highMark
-    ) {
+    if (!this.isOverMark || this.bufferedBytes <= this.#highMark) {
       return ++this.#drainsThisTurn < DRAINS_PER_TURN ? DRAINED : this.#letLoopTurn()
     }
     if (this.#isClosed) return rejected(this.#refuse())
@@ -234,6 +236,10 @@ export class StreamWriter {
    * @throws as `drain`
    */
   flush(options?: WaitOptions): Promise<void> {
+    return watchUnawaited(this.#flush(options), 'StreamWriter.flush()')
+  }
+
+  #flush(options: WaitOptions | undefined): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure)
     if (options !== undefined) {
       const refusal = refuseWait(options)
@@ -273,23 +279,32 @@ export class StreamWriter {
    *   does not end the process.
    */
   waitClosed(): Promise<void> {
-    return unobserved(this.#host.waitClosed())
+    return watchUnawaited(unobserved(this.#host.waitClosed()), 'StreamWriter.waitClosed()')
   }
 
   /**
    * Writes all that a readable or an (async) iterable gives, waiting for `drain()` in between. Ends nothing.
-   * `timeoutMs` bounds each of those waits; the source may take its time.
+   * `timeoutMs` bounds each of those waits; the source may take its time. Of a source with a `tryGet()`, a queue or a
+   * subscription to a broadcast, it takes what is there in one go, as far as the high mark.
    *
    * @throws the errors of `write` and `drain`, and those of the source; at once when the connection ends or the
    *   signal aborts, also while the source is waited for. The source is closed in each case; what was taken from
    *   it before stays written.
    */
-  async pipeFrom(
+  pipeFrom(
     source: AsyncIterable<Chunk> | Iterable<Chunk>,
     options: WaitOptions = {},
   ): Promise<void> {
+    return watchUnawaited(this.#pipeFrom(source, options), 'StreamWriter.pipeFrom()')
+  }
+
+  async #pipeFrom(
+    source: AsyncIterable<Chunk> | Iterable<Chunk>,
+    options: WaitOptions,
+  ): Promise<void> {
     const iterator =
       Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
+    const pile = hasTryGet(source) ? source : undefined
     let waitsForSource = false
     try {
       for (;;) {
@@ -303,7 +318,8 @@ export class StreamWriter {
         waitsForSource = false
         if (next.done === true) return
         this.write(next.value)
-        await this.drain(options)
+        if (pile !== undefined) this.#writeUpToMark(pile)
+        await this.#drain(options)
       }
     } catch (error) {
       const closed = closeSource(source, iterator)
@@ -313,7 +329,24 @@ export class StreamWriter {
     }
   }
 
+  /** A promise for each message would cost more than the message. */
+  #writeUpToMark(pile: Pile): void {
+    while (!this.isOverMark) {
+      const chunk = pile.tryGet()
+      if (chunk == null) return
+      this.write(chunk)
+    }
+  }
+
   // ---- the side of the connection
+
+  /**
+   * Whether `drain()` would wait. It may say so a little early, and costs nothing.
+   * @internal
+   */
+  get isOverMark(): boolean {
+    return this.#counted + this.#text.length * MAX_BYTES_PER_UNIT > this.#highMark
+  }
 
   /**
    * Refuses further writes with this error; what was accepted goes out, and an end behind it. Who waits for
@@ -602,6 +635,15 @@ function typeName(value: unknown): string {
   // Absent from an object that was made without a prototype.
   const { constructor } = value as { constructor?: { name: string } }
   return constructor?.name ?? 'object'
+}
+
+/** A source that has what is at hand without a promise: `undefined` for nothing now, `null` for the end. */
+interface Pile {
+  tryGet(): Chunk | undefined | null
+}
+
+function hasTryGet(source: object): source is Pile {
+  return 'tryGet' in source && typeof source.tryGet === 'function'
 }
 
 /** Closes what `pipeFrom` reads from: a Node stream by itself, since its iterator may be waiting. */

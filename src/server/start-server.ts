@@ -11,6 +11,8 @@
 import net from 'node:net'
 import { deferred } from '../concurrency/deferred.js'
 import { onAbort } from '../concurrency/abort.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
+import type { TimeoutPhase } from '../errors.js'
 import { resolveLogger, type Logger } from '../logger.js'
 import {
   Connection,
@@ -19,6 +21,7 @@ import {
   type CloseInfo,
   type CloseKind,
   type ConnectionOptions,
+  type OnLimit,
   type TcpAddress,
   type UnixAddress,
 } from '../protocol/connection.js'
@@ -33,6 +36,7 @@ import { Admission, type AdmissionOptions, type RefusalReason } from './admissio
 import { ConnectionSet } from './connection-set.js'
 import { countDescriptors } from './descriptors.js'
 import { DEFAULT_BACKLOG, listen, type ListenOptions } from './listen.js'
+import { RecentCloses, type CloseRecord } from './recent-closes.js'
 import { Refusals, type Refusal } from './refusals.js'
 
 export interface StopOptions {
@@ -47,7 +51,7 @@ export interface ServerOptions
     ListenOptions,
     AdmissionOptions,
     StopOptions,
-    Omit<ConnectionOptions, 'role' | 'local' | 'remote' | 'onClosed'> {
+    Omit<ConnectionOptions, 'role' | 'local' | 'remote' | 'onClosed' | 'openedAt'> {
   /**
    * Sent to a peer that is not admitted, before its clean end: bytes, or what a function makes of the reason
    * and the peer's address. @default nothing
@@ -80,6 +84,12 @@ export interface ServerStats {
   readonly refused: Readonly<Partial<Record<RefusalReason, number>>>
   /** How many connections ended for which reason; those that were refused are `not-admitted`. */
   readonly closedBy: Readonly<Partial<Record<CloseKind, number>>>
+  /** Which deadlines those were that ended `timed-out`. */
+  readonly timedOutBy: Readonly<Partial<Record<TimeoutPhase, number>>>
+  /** Connections that ended cleanly as far as they could, and did not deliver all that was written. */
+  readonly lossyCloses: number
+  /** Lines that passed the limit. Their connections went on, unless a line passed 16 times the limit. */
+  readonly overlongLines: number
   /** Totals of the connections that have ended. */
   readonly bytesRead: number
   readonly bytesWritten: number
@@ -88,9 +98,12 @@ export interface ServerStats {
 export type ServerState = 'listening' | 'draining' | 'closed'
 
 const DEFAULT_GRACE_MS = 10_000
+/** Arbitrary: more than a person reads, and some tens of KiB. */
+const RECENT_CLOSES = 100
 /** After the last accepted connection the kernel may still hold some that it has completed. */
 const QUIET_TURNS = 2
 const ACCEPT_WITHIN_MS = 100
+const CLEAN_KINDS: ReadonlySet<CloseKind> = new Set(['ended', 'closed-here', 'server-stopped'])
 /** A peer that has reset its connection already has no address any more. */
 const UNKNOWN_HOST = 'unknown'
 
@@ -127,9 +140,16 @@ export function startServer(
   options: ServerOptions & { path: string },
 ): Promise<IterableServer<UnixAddress>>
 export function startServer(options: ServerOptions): Promise<IterableServer>
-export async function startServer(
+export function startServer(
   handlerOrOptions?: Handler | ServerOptions,
   options?: ServerOptions,
+): Promise<Server> {
+  return watchUnawaited(startWith(handlerOrOptions, options), 'startServer()')
+}
+
+async function startWith(
+  handlerOrOptions: Handler | ServerOptions | undefined,
+  options: ServerOptions | undefined,
 ): Promise<Server> {
   if (typeof handlerOrOptions === 'function') return await start(handlerOrOptions, options ?? {})
   // A handler that is undefined by mistake must not turn into an iteration that nobody runs.
@@ -186,6 +206,10 @@ export class Server<Where extends Address = Address> {
   #arrivals = 0
   #accepted = 0
   #closedBy: Partial<Record<CloseKind, number>> = {}
+  #timedOutBy: Partial<Record<TimeoutPhase, number>> = {}
+  #lossyCloses = 0
+  #overlongLines = 0
+  readonly #recentCloses = new RecentCloses(RECENT_CLOSES)
   #bytesRead = 0
   #bytesWritten = 0
 
@@ -233,9 +257,20 @@ export class Server<Where extends Address = Address> {
       open: this.#set.size,
       refused: this.#refusals.counts,
       closedBy: { ...this.#closedBy },
+      timedOutBy: { ...this.#timedOutBy },
+      lossyCloses: this.#lossyCloses,
+      overlongLines: this.#overlongLines,
       bytesRead: this.#bytesRead,
       bytesWritten: this.#bytesWritten,
     }
+  }
+
+  /**
+   * How the latest 100 connections ended, the oldest first; those that were not admitted are counted in
+   * `stats.refused` alone, or a flood of them would push everything else out.
+   */
+  get recentCloses(): readonly CloseRecord[] {
+    return this.#recentCloses.records
   }
 
   /** Resolves when the server has stopped. */
@@ -247,8 +282,11 @@ export class Server<Where extends Address = Address> {
    * Resolves when the server has stopped; an abort of `signal` stops it, with the server's own defaults.
    * (asyncio: `serve_forever`.)
    */
-  async serveForever(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
-    const { signal } = options
+  serveForever(options: { signal?: AbortSignal | undefined } = {}): Promise<void> {
+    return watchUnawaited(this.#serveForever(options), 'Server.serveForever()')
+  }
+
+  async #serveForever({ signal }: { signal?: AbortSignal | undefined }): Promise<void> {
     if (signal?.aborted === true) void this.stop()
     const stopListening = onAbort(signal, () => {
       void this.stop()
@@ -312,6 +350,7 @@ export class Server<Where extends Address = Address> {
       role: 'inbound',
       deadlines: resolveDeadlines(this.#options.deadlines, SERVER_DEADLINES),
       logger: this.#log,
+      onLimit: this.#onLimit,
       ...(unix === undefined ? {} : { local: unix, remote: unix }),
       onClosed: (connection, info) => {
         this.#connectionClosed(connection, info)
@@ -349,13 +388,22 @@ export class Server<Where extends Address = Address> {
 
   #connectionClosed(connection: Connection, info: CloseInfo): void {
     this.#count(info)
+    this.#recentCloses.add(connection, info)
     this.#admission.release(hostOf(connection.remote))
     if (this.#takes instanceof AcceptQueue) this.#takes.ended(connection)
     this.#set.closed(connection)
   }
 
-  #count({ reason, bytesRead, bytesWritten }: CloseInfo): void {
-    this.#closedBy[reason.kind] = (this.#closedBy[reason.kind] ?? 0) + 1
+  readonly #onLimit: OnLimit = (error, connection) => {
+    this.#overlongLines++
+    const { onLimit } = this.#options
+    return typeof onLimit === 'function' ? onLimit(error, connection) : onLimit
+  }
+
+  #count({ reason: { kind, phase }, error, bytesRead, bytesWritten }: CloseInfo): void {
+    this.#closedBy[kind] = (this.#closedBy[kind] ?? 0) + 1
+    if (phase !== undefined) this.#timedOutBy[phase] = (this.#timedOutBy[phase] ?? 0) + 1
+    if (error !== undefined && CLEAN_KINDS.has(kind)) this.#lossyCloses++
     this.#bytesRead += bytesRead
     this.#bytesWritten += bytesWritten
   }

@@ -2,6 +2,7 @@
 import { getEventListeners } from 'node:events'
 import { describe, expect, it } from 'vitest'
 import { asCompleted } from '../../src/concurrency/as-completed.js'
+import { Broadcaster } from '../../src/concurrency/broadcaster.js'
 import { retry } from '../../src/concurrency/retry.js'
 import { settle } from '../../src/concurrency/settle.js'
 import { shield } from '../../src/concurrency/shield.js'
@@ -22,6 +23,7 @@ const AT_ONCE = 1000
 
 const clock = new FakeClock()
 const pool = new TaskPool({ limit: 16, clock })
+const broadcaster = new Broadcaster<number>({ clock })
 
 const operations: Readonly<Record<string, (signal: AbortSignal, n: number) => Promise<unknown>>> = {
   'sleep()': (signal) => sleep(0, { signal, clock }),
@@ -39,6 +41,12 @@ const operations: Readonly<Record<string, (signal: AbortSignal, n: number) => Pr
   'TaskPool.map()': async (signal, n) => {
     for await (const value of pool.map([n], async (item) => item, { signal })) return value
     return undefined
+  },
+  'Broadcaster.subscribe()': async (signal, n) => {
+    using subscription = broadcaster.subscribe({ signal, capacity: 1 })
+    const message = subscription.get({ signal, timeoutMs: 1000 })
+    broadcaster.publish(n)
+    return await message
   },
 }
 

@@ -2,6 +2,8 @@ import { getEventListeners } from 'node:events'
 import { Readable } from 'node:stream'
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { BoundedQueue } from '../../src/concurrency/bounded-queue.js'
+import { Broadcaster } from '../../src/concurrency/broadcaster.js'
 import { BrokenError, ClosedError, SlowConsumerError, TimeoutError } from '../../src/errors.js'
 import type { Chunk, Framing } from '../../src/protocol/framing.js'
 import {
@@ -10,6 +12,7 @@ import {
   DEFAULT_MAX_BUFFERED_BYTES,
 } from '../../src/protocol/stream-writer.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
+import { eventually } from '../support/eventually.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { makeWriter } from '../support/made-writer.js'
 import { rejection, watch } from '../support/settled.js'
@@ -821,6 +824,44 @@ describe('StreamWriter.pipeFrom()', () => {
     transport.release()
     await pipe.promise
     expect(calls.at(-1)).toBe('closed')
+  })
+
+  test('takes what a queue has at hand in one go, as far as the high mark', async () => {
+    const { writer, transport } = makeWriter({ highWaterMark: 3 })
+    transport.isHeld = true
+    const queue = new BoundedQueue<string>({ maxSize: 10 })
+    for (const chunk of ['ab', 'cd', 'ef']) await queue.put(chunk)
+    const pipe = watch(writer.pipeFrom(queue))
+    await loopTurns(2)
+    expect(queue.size).toBe(1)
+    transport.release()
+    await eventually(() => queue.waitingGets === 1)
+    await queue.put('gh')
+    queue.close()
+    await pipe.promise
+    await writer.flush()
+    expect(transport.bytes.toString()).toBe('abcdefgh')
+  })
+
+  test('ends with a queue that is closed, whatever is at hand', async () => {
+    const { writer, transport } = makeWriter()
+    const queue = new BoundedQueue<string>({ maxSize: 10 })
+    for (const chunk of ['ab', 'cd']) await queue.put(chunk)
+    queue.close()
+    await writer.pipeFrom(queue)
+    await writer.flush()
+    expect(transport.bytes.toString()).toBe('abcd')
+  })
+
+  test('closes a subscription that fails while it has more at hand', async () => {
+    const { writer } = makeWriter()
+    const broadcaster = new Broadcaster<string>()
+    const subscription = broadcaster.subscribe({ capacity: 1, onOverflow: 'disconnect' })
+    broadcaster.publish('a')
+    broadcaster.publish('b')
+    const error = await rejection(writer.pipeFrom(subscription))
+    expect(error).toBe(subscription.signal.reason)
+    expect(writer.bufferedBytes).toBe(1)
   })
 
   test('rejects with the error of the source; what came before stays written', async () => {

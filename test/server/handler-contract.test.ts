@@ -172,7 +172,11 @@ describe('A handler that throws an outcome', () => {
       expect(log.records).toEqual([
         {
           level: 'info',
-          fields: { err: expect.objectContaining({ code }), conn: expect.any(Number), peer: PEER },
+          fields: expect.objectContaining({
+            err: expect.objectContaining({ code }),
+            conn: expect.any(Number),
+            peer: PEER,
+          }),
           message: `the connection from ${peerName} ended early`,
         },
       ])
@@ -193,6 +197,7 @@ describe('A handler that throws an outcome', () => {
         level: 'info',
         fields: {
           err: expect.objectContaining({ code: 'ERR_STANDPIPE_RESET' }),
+          reason: 'reset',
           conn: expect.any(Number),
           peer: PEER,
         },

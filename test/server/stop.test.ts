@@ -533,6 +533,9 @@ describe('Server', () => {
       open: 0,
       refused: {},
       closedBy: {},
+      timedOutBy: {},
+      lossyCloses: 0,
+      overlongLines: 0,
       bytesRead: 0,
       bytesWritten: 0,
     })
@@ -552,6 +555,9 @@ describe('Server', () => {
       open: 0,
       refused: {},
       closedBy: { ended: 1, reset: 1 },
+      timedOutBy: {},
+      lossyCloses: 0,
+      overlongLines: 0,
       bytesRead: 8,
       bytesWritten: 8,
     })
