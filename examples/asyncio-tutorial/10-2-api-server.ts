@@ -34,7 +34,7 @@ const router = new Router()
 const [port] = process.argv.slice(2).map(Number)
 const server = await startHttpServer(router, { port: port ?? 0 })
 const { host } = server.address
-console.log(`the server listens on http://${host}`)
+console.log(`the server listens on http://${host}${port === undefined ? '' : `:${port}`}`)
 
 const stopped = new AbortController()
 process.once('SIGINT', () => stopped.abort())
