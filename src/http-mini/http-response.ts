@@ -74,7 +74,7 @@ export type Middleware = (
 ) => HandlerResult | Promise<HandlerResult>
 
 export const TEXT = 'text/plain; charset=utf-8'
-export const HTML = 'text/html; charset=utf-8'
+const HTML = 'text/html; charset=utf-8'
 export const JSON_TYPE = 'application/json'
 export const BYTES = 'application/octet-stream'
 

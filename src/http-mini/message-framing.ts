@@ -115,7 +115,7 @@ function checkCoding(codings: readonly string[]): void {
 }
 
 /** The members of a list, in lower case and without the white space around them; empty ones are none (RFC 9110 5.6.1). */
-export function listMembers(bytes: Buffer, start: number, end: number): string[] {
+function listMembers(bytes: Buffer, start: number, end: number): string[] {
   return splitList(bytes.toString('latin1', start, end))
 }
 

@@ -61,8 +61,9 @@ createInterface({ input: process.stdin })
       }),
     )
   })
-  .on('close', async () => {
+  .on('close', () => {
     const from = performance.now()
-    const report = await server.stop()
-    console.log(JSON.stringify({ stopMs: performance.now() - from, report }))
+    void server.stop().then((report) => {
+      console.log(JSON.stringify({ stopMs: performance.now() - from, report }))
+    })
   })
