@@ -1,5 +1,6 @@
 /** Items in arrays: so many at a time, or what has come within some time. */
 import { checkTimeout } from './abort.js'
+import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
 import { Pause } from './pause.js'
 import { END, PulledSource, type MapSource } from './pulled-source.js'
@@ -40,9 +41,7 @@ export interface BatchOptions extends IterationOptions {
  */
 export function batch<T>(source: MapSource<T>, options: BatchOptions): Iteration<T[]> {
   const { size, ms = Infinity, clock = systemClock } = options
-  if (!Number.isSafeInteger(size) || size < 1) {
-    throw new RangeError(`size must be a whole number above 0, not ${size}`)
-  }
+  checkCount('size', size)
   checkTimeout(ms, 'ms')
   return new Stepwise(new Batches(new PulledSource(source), size, ms, clock), options)
 }

@@ -9,6 +9,7 @@
  * code of the user's runs before a message is with all who listen.
  */
 import { ClosedError, SlowConsumerError } from '../errors.js'
+import { checkCount } from './check-count.js'
 import type { Clock } from './clock.js'
 import { LinkedList, type Linked } from './linked-list.js'
 import {
@@ -137,9 +138,7 @@ export class Broadcaster<T> {
     capacity = DEFAULT_CAPACITY,
     onOverflow = 'drop-oldest',
   }: SubscribeOptions = {}): Subscription<T> {
-    if (!Number.isSafeInteger(capacity) || capacity < 1) {
-      throw new RangeError(`capacity must be a whole number above 0, not ${capacity}`)
-    }
+    checkCount('capacity', capacity)
     if (!OVERFLOWS.includes(onOverflow)) {
       throw new RangeError(
         `onOverflow must be 'drop-oldest', 'drop-newest' or 'disconnect', not '${onOverflow}'`,

@@ -1,5 +1,6 @@
 /** What a function makes of each item of a source. */
 import { controllerForMany } from './abort-scope.js'
+import { checkCount } from './check-count.js'
 import { EachItem, type ItemFunction } from './each-item.js'
 import { END, PulledSource, type MapSource } from './pulled-source.js'
 import { Stepwise, type Iteration, type IterationOptions, type Steps } from './stepwise.js'
@@ -38,9 +39,7 @@ export function map<In, Out>(
   options: MapOptions = {},
 ): Iteration<Out> {
   const { concurrency = 1 } = options
-  if (!Number.isSafeInteger(concurrency) || concurrency < 1) {
-    throw new RangeError(`concurrency must be a whole number above 0, not ${concurrency}`)
-  }
+  checkCount('concurrency', concurrency)
   const steps =
     concurrency === 1
       ? new Mapped(new EachItem(source, fn))
