@@ -51,7 +51,7 @@ export function makeShop(document?: string): Shop {
       lastEventIds.push(last)
       return sse(request, events(last))
     })
-  if (document !== undefined) router.get('/document', () => file(document))
+  if (document !== undefined) router.get('/document', (request) => file(document, { request }))
   return { router, asked, gate, left, lastEventIds }
 }
 
