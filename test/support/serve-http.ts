@@ -1,10 +1,7 @@
 import { onTestFinished } from 'vitest'
-import {
-  startHttpServer,
-  type HttpApp,
-  type HttpHandler,
-  type HttpServerOptions,
-} from '../../src/http-mini/index.js'
+import type { HttpApp } from '../../src/http-mini/http-handler.js'
+import type { HttpHandler } from '../../src/http-mini/http-response.js'
+import { startHttpServer, type HttpServerOptions } from '../../src/http-mini/start-http-server.js'
 import type { Server } from '../../src/server/start-server.js'
 import { portOf } from './serve.js'
 
