@@ -84,3 +84,12 @@ export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads
+export {
+  WorkerLoop,
+  type AnyTasks,
+  type SubmitTaskOptions,
+  type TaskInput,
+  type TaskName,
+  type TaskResult,
+  type WorkerLoopOptions,
+} from './worker-loop.js'
