@@ -48,7 +48,7 @@ export {
 export { withTimeout, type TimeoutOptions } from './timeout.js'
 
 // Pools and limits
-export type { MapSource } from './map-through.js'
+export type { MapSource } from './pulled-source.js'
 export {
   TaskPool,
   type PoolMapOptions,
@@ -93,3 +93,12 @@ export {
   type TaskResult,
   type WorkerLoopOptions,
 } from './worker-loop.js'
+export { batch, type BatchOptions } from './batch.js'
+export { filter } from './filter.js'
+export { interval, type IntervalOptions } from './interval.js'
+export { map, type MapOptions } from './map.js'
+export { merge } from './merge.js'
+export { range, type RangeOptions } from './range.js'
+export type { Iteration, IterationOptions } from './stepwise.js'
+export { take } from './take.js'
+export { withCleanup } from './with-cleanup.js'
