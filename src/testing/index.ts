@@ -6,6 +6,13 @@ export {
   type CheckByteStreamOptions,
   type RuleResult,
 } from './check-byte-stream.js'
+export {
+  startBlackHole,
+  startResettingPeer,
+  type BadPeerOptions,
+  type BlackHoleOptions,
+  type ResettingPeerOptions,
+} from './bad-peers.js'
 export type {
   ByteReader,
   ByteStream,
