@@ -6,6 +6,7 @@ const libraryEntries = {
   index: 'src/index.ts',
   'concurrency/index': 'src/concurrency/index.ts',
   'observe/index': 'src/observe/index.ts',
+  'http-mini/index': 'src/http-mini/index.ts',
   'testing/index': 'src/testing/index.ts',
 }
 

@@ -14,6 +14,7 @@ export default defineConfig({
       reporter: ['text-summary', 'html', 'json-summary'],
       thresholds: {
         'src/concurrency/**': { statements: 95, branches: 95 },
+        'src/http-mini/**': { statements: 95, branches: 95 },
         'src/observe/**': { statements: 95, branches: 95 },
         'src/protocol/**': { statements: 95, branches: 95 },
         'src/server/**': { statements: 95, branches: 95 },

@@ -48,7 +48,7 @@ async function sample(server, load, millis) {
   }
 }
 
-const median = (list) => {
+export const median = (list) => {
   const sorted = list.toSorted((a, b) => a - b)
   return sorted[Math.floor(sorted.length / 2)]
 }

@@ -1,12 +1,13 @@
 /**
- * 6.2 A pool of tasks: so many run at a time, the others wait for their turn.
+ * 6.2 A pool of tasks: so many run at a time, the others wait for their turn. And a pool of connections, of which the
+ * tutorial has the title only.
  *
  * The tutorial's `shutdown()` waits for the tasks that run and forgets those that still wait for their turn; and it goes
  * on taking new ones. Its `map()` makes a task of each item at once, however many there are. Here the source may be
  * endless, and `shutdown()` is the end.
  */
-import { ClosedError } from 'standpipe'
-import { sleep, TaskPool } from 'standpipe/concurrency'
+import { ClosedError, lineEcho, openConnection, startServer } from 'standpipe'
+import { ResourcePool, sleep, TaskPool } from 'standpipe/concurrency'
 import { startStopwatch } from './start-stopwatch.js'
 
 async function work(item: number, ms: number): Promise<string> {
@@ -30,6 +31,34 @@ await pool.shutdown()
 console.log(`${(await Promise.all(submitted)).length} tasks are done`)
 const refusal: unknown = await pool.submit(() => work(16, 50)).catch((error: unknown) => error)
 console.log(`one more is refused: ${refusal instanceof ClosedError}`)
+
+// Connections are made when they are needed, two at most, and looked at before they are given to the next.
+const server = await startServer(lineEcho({ prefix: 'echo: ' }))
+let made = 0
+const connections = new ResourcePool({
+  max: 2,
+  create: async (signal) => {
+    const connection = await openConnection({ ...server.address, signal })
+    made++
+    return connection
+  },
+  validate: ({ state }) => state === 'open',
+})
+
+async function ask(question: string): Promise<string | null> {
+  return connections.use(async ({ reader, writer }) => {
+    writer.write(`${question}\n`)
+    return reader.readLine({ timeoutMs: 5_000 })
+  })
+}
+
+console.log((await Promise.all(['a', 'b', 'c', 'd', 'e'].map(ask))).join(', '))
+console.log(`${made} connections were made`)
+await connections.use((connection) => connection.abort()) // that one is lost
+console.log((await Promise.all(['f', 'g'].map(ask))).join(', '))
+console.log(`${made} connections were made`)
+await connections.close()
+await server.stop()
 
 // Prints:
 // item 1 begins
@@ -66,3 +95,7 @@ console.log(`one more is refused: ${refusal instanceof ClosedError}`)
 // item 15 is done
 // 5 tasks are done
 // one more is refused: true
+// echo: a, echo: b, echo: c, echo: d, echo: e
+// 2 connections were made
+// echo: f, echo: g
+// 3 connections were made

@@ -3,9 +3,10 @@
  *
  * The tutorial's AsyncRange is its own iterator, so that a second loop over it finds nothing. What can be iterated over
  * gives each loop an iteration of its own. And a loop that is left ends its generator, `finally` included; in Python
- * that waits until the generator is collected as garbage, unless `aclosing()` is used.
+ * that waits until the generator is collected as garbage, unless `aclosing()` is used. The kit has iterations such as
+ * `range`, `interval`, `map` and `batch`, whose pauses end at once when a loop is left.
  */
-import { sleep } from 'standpipe/concurrency'
+import { range, sleep, take } from 'standpipe/concurrency'
 
 class AsyncRange implements AsyncIterable<number> {
   readonly #start: number
@@ -37,12 +38,12 @@ async function* dataGenerator(count: number, delayMs: number): AsyncGenerator<st
   }
 }
 
-const range = new AsyncRange(1, 6, 10)
+const numbers = new AsyncRange(1, 6, 10)
 console.log('a range:')
-for await (const number of range) console.log(`  number ${number}`)
+for await (const number of numbers) console.log(`  number ${number}`)
 
 console.log('the same range once more:')
-for await (const number of range) {
+for await (const number of numbers) {
   console.log(`  number ${number}`)
   if (number === 2) break
 }
@@ -54,6 +55,11 @@ console.log('a loop that is left:')
 for await (const data of dataGenerator(5, 10)) {
   console.log(`  data ${data}`)
   break
+}
+
+console.log('the first of all numbers, from the kit:')
+for await (const number of take(range(1, Infinity, { delayMs: 10 }), 3)) {
+  console.log(`  number ${number}`)
 }
 
 // Prints:
@@ -76,3 +82,7 @@ for await (const data of dataGenerator(5, 10)) {
 // a loop that is left:
 //   data { id: 0, value: 0 }
 //   the generator is closed
+// the first of all numbers, from the kit:
+//   number 1
+//   number 2
+//   number 3

@@ -25,6 +25,7 @@ export type {
 } from './subscription.js'
 
 // Tasks and time
+export type { BackoffOptions } from './backoff.js'
 export { asCompleted, type AsCompletedOptions } from './as-completed.js'
 export {
   retry,
@@ -47,7 +48,7 @@ export {
 export { withTimeout, type TimeoutOptions } from './timeout.js'
 
 // Pools and limits
-export type { MapSource } from './map-through.js'
+export type { MapSource } from './pulled-source.js'
 export {
   TaskPool,
   type PoolMapOptions,
@@ -56,14 +57,39 @@ export {
 } from './task-pool.js'
 
 // Resources and services
+export { Lease } from './lease.js'
+export { ResourcePool } from './resource-pool.js'
+export type {
+  ClosePoolOptions,
+  ClosePoolReport,
+  ResourcePoolOptions,
+  ResourcePoolStats,
+} from './resource-pool-options.js'
 export {
   ResourceScope,
   type CleanupOptions,
   type EnterOptions,
-  type Resource,
   type ResourceScopeOptions,
   type RunScopeOptions,
 } from './resource-scope.js'
+export {
+  Service,
+  type ServiceEnd,
+  type ServiceOptions,
+  type StopServiceOptions,
+} from './service.js'
+export { QueueService, type QueueServiceOptions, type QueueServiceStats } from './queue-service.js'
+export type { ServiceState } from './service-state.js'
+export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads
+export { batch, type BatchOptions } from './batch.js'
+export { filter } from './filter.js'
+export { interval, type IntervalOptions } from './interval.js'
+export { map, type MapOptions } from './map.js'
+export { merge } from './merge.js'
+export { range, type RangeOptions } from './range.js'
+export type { Iteration, IterationOptions } from './stepwise.js'
+export { take } from './take.js'
+export { withCleanup } from './with-cleanup.js'

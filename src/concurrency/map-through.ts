@@ -10,9 +10,7 @@
 import { raceAbort } from './abort.js'
 import { abortError, type AbortScope } from './abort-scope.js'
 import { deferred, unobserved, type Deferred } from './deferred.js'
-
-/** What can be mapped: an array, a generator, an async generator, a stream of lines. Promises in it are awaited. */
-export type MapSource<In> = Iterable<In | PromiseLike<In>> | AsyncIterable<In>
+import { checkSource, PulledSource, type MapSource } from './pulled-source.js'
 
 /** @internal */
 export interface MapSettings<In, Out> {
@@ -30,19 +28,8 @@ export function mapThrough<In, Out>(
   source: MapSource<In>,
   settings: MapSettings<In, Out>,
 ): AsyncGenerator<Out, void, undefined> {
-  const found =
-    source == null
-      ? undefined
-      : (asyncIteratorOf(source) ?? (source as Partial<Iterable<unknown>>)[Symbol.iterator])
-  if (typeof found !== 'function') {
-    const type = source === null ? 'null' : typeof source
-    throw new TypeError(`source must be iterable, and is of type ${type}`)
-  }
+  checkSource(source)
   return iterate(source, settings)
-}
-
-function asyncIteratorOf<In>(source: MapSource<In>) {
-  return (source as Partial<AsyncIterable<In>>)[Symbol.asyncIterator]
 }
 
 async function* iterate<In, Out>(
@@ -68,8 +55,7 @@ async function* iterate<In, Out>(
 }
 
 class Mapping<In, Out> {
-  readonly #source: Iterator<In | PromiseLike<In>> | AsyncIterator<In>
-  readonly #isAsync: boolean
+  readonly #source: PulledSource<In>
   readonly #settings: MapSettings<In, Out>
   readonly #scope: AbortScope
   /** Results to be given, in their order; in any order only settled ones. */
@@ -78,8 +64,6 @@ class Mapping<In, Out> {
   #ahead = 0
   /** Begun, and not settled. */
   #running = 0
-  /** Whether more is to be had from the source: it is neither through nor has it failed. */
-  #isSourceOpen = true
   #isAsking = false
   /** Whether no more is to be begun: something failed, or who consumes has left. */
   #isStopped = false
@@ -88,10 +72,7 @@ class Mapping<In, Out> {
   #changed: Deferred | undefined
 
   constructor(source: MapSource<In>, settings: MapSettings<In, Out>) {
-    const asyncIterator = asyncIteratorOf(source)
-    this.#isAsync = asyncIterator !== undefined
-    this.#source =
-      asyncIterator?.call(source) ?? (source as Iterable<In | PromiseLike<In>>)[Symbol.iterator]()
+    this.#source = new PulledSource(source)
     this.#settings = settings
     this.#scope = settings.makeScope()
   }
@@ -112,7 +93,7 @@ class Mapping<In, Out> {
       }
       if (this.#ahead === 0 && !this.#isAsking) {
         if (this.#failure !== undefined) throw this.#failure.error
-        if (!this.#isSourceOpen) return undefined
+        if (!this.#source.isOpen) return undefined
       }
       await raceAbort(this.#change(), signal)
     }
@@ -124,10 +105,7 @@ class Mapping<In, Out> {
     if (this.#running > 0) this.#scope.abort(abortError('task pool: the iteration was left'))
     while (this.#running > 0) await this.#change()
     this.#scope.close()
-    if (!this.#isSourceOpen) return
-    const returned = Promise.resolve(this.#source.return?.())
-    if (this.#isAsking) void unobserved(returned)
-    else await returned
+    await this.#source.return()
   }
 
   /** Takes items from the source while there is room. One at a time asks. */
@@ -135,36 +113,16 @@ class Mapping<In, Out> {
     if (this.#isAsking) return
     this.#isAsking = true
     try {
-      while (this.#isSourceOpen && !this.#isStopped && this.#ahead < this.#settings.maxAhead) {
+      while (this.#source.isOpen && !this.#isStopped && this.#ahead < this.#settings.maxAhead) {
         const { done, value } = await this.#source.next()
-        if (done === true) {
-          this.#isSourceOpen = false
-        } else {
-          await this.#take(value)
-        }
+        if (done !== true && !this.#isStopped) this.#begin(value)
       }
     } catch (error) {
-      this.#isSourceOpen = false
-      this.#failure = { error }
-    }
-    this.#isAsking = false
-    this.#notify()
-  }
-
-  async #take(value: In | PromiseLike<In>): Promise<void> {
-    // A sync iterable may hold promises; what an async one gives is meant as it is.
-    if (this.#isAsync) {
-      if (!this.#isStopped) this.#begin(value as In)
-      return
-    }
-    try {
-      const item = await value
-      if (!this.#isStopped) this.#begin(item)
-    } catch (error) {
-      // The item has failed, and not the source: it is still to be ended.
       this.#failure = { error }
       this.#isStopped = true
     }
+    this.#isAsking = false
+    this.#notify()
   }
 
   #begin(item: In): void {

@@ -9,19 +9,19 @@
  */
 import { ClosedError } from '../errors.js'
 import { resolveLogger, type Logger } from '../logger.js'
-import { checkTimeout, raceAbort, refuseWait, type WaitOptions } from './abort.js'
+import { checkTimeout, refuseWait, type WaitOptions } from './abort.js'
 import { AbortScope, controllerForMany } from './abort-scope.js'
+import { callWithin } from './call-within.js'
 import { cleanupError, type CleanupFailure } from './cleanup-failure.js'
 import { systemClock, type Clock } from './clock.js'
 import { unobserved } from './deferred.js'
+import { classNameOf, disposerOf, type Resource } from './disposal.js'
 import { shield } from './shield.js'
-import { checkFunction, startTask, type TaskFunction } from './start-task.js'
+import { checkFunction, type TaskFunction } from './start-task.js'
+import { watchUnawaited } from './unawaited.js'
 
 /** Longer than the grace of a server, which is a resource like any other; otherwise arbitrary. */
-const DEFAULT_CLEANUP_TIMEOUT_MS = 30_000
-
-/** Something that can be cleaned up by itself. As with `using`, `null` and `undefined` need not be. */
-export type Resource = AsyncDisposable | Disposable | null | undefined
+export const DEFAULT_CLEANUP_TIMEOUT_MS = 30_000
 
 /** How one clean-up is registered. */
 export interface CleanupOptions {
@@ -177,7 +177,15 @@ export class ResourceScope {
     dispose: (value: T, signal: AbortSignal) => unknown,
     options?: EnterOptions,
   ): Promise<T>
-  async enter<T>(
+  enter<T>(
+    acquire: TaskFunction<T>,
+    second?: ((value: T, signal: AbortSignal) => unknown) | EnterOptions,
+    third?: EnterOptions,
+  ): Promise<T> {
+    return watchUnawaited(this.#enter(acquire, second, third), 'ResourceScope.enter()')
+  }
+
+  async #enter<T>(
     acquire: TaskFunction<T>,
     second?: ((value: T, signal: AbortSignal) => unknown) | EnterOptions,
     third?: EnterOptions,
@@ -279,9 +287,16 @@ export class ResourceScope {
    *   has settled and all is cleaned up. With a signal that has aborted before it is not run
    * @throws TypeError when `fn` is no function, RangeError for a time of no meaning
    */
-  static async run<T>(
+  static run<T>(
     fn: (scope: ResourceScope, signal: AbortSignal) => T | PromiseLike<T>,
-    { signal, timeoutMs, ...options }: RunScopeOptions = {},
+    options: RunScopeOptions = {},
+  ): Promise<T> {
+    return watchUnawaited(ResourceScope.#run(fn, options), 'ResourceScope.run()')
+  }
+
+  static async #run<T>(
+    fn: (scope: ResourceScope, signal: AbortSignal) => T | PromiseLike<T>,
+    { signal, timeoutMs, ...options }: RunScopeOptions,
   ): Promise<T> {
     checkFunction(fn)
     const refused = refuseWait({ signal, timeoutMs })
@@ -318,16 +333,14 @@ export class ResourceScope {
 
   #disposal(resource: Resource, options: CleanupOptions | undefined): Cleanup | undefined {
     if (resource == null) return undefined
-    const disposable = resource as Partial<AsyncDisposable & Disposable>
-    const dispose = disposable[Symbol.asyncDispose] ?? disposable[Symbol.dispose]
-    if (typeof dispose !== 'function') {
+    const dispose = disposerOf(resource)
+    if (dispose === undefined) {
       throw new TypeError(
-        `a resource must have [Symbol.asyncDispose]() or [Symbol.dispose](): ${nameOf(resource) || typeof resource} has neither`,
+        `a resource must have [Symbol.asyncDispose]() or [Symbol.dispose](): ${classNameOf(resource) || typeof resource} has neither`,
       )
     }
     const limits = resource instanceof ResourceScope ? { cleanupTimeoutMs: Infinity } : {}
-    const run = (): unknown => dispose.call(resource)
-    return this.#cleanup(nameOf(resource), run, { ...limits, ...options })
+    return this.#cleanup(classNameOf(resource), dispose, { ...limits, ...options })
   }
 
   #adoption<T>(
@@ -336,13 +349,13 @@ export class ResourceScope {
     options: CleanupOptions | undefined,
   ): Cleanup {
     checkFunction(dispose, 'dispose')
-    return this.#cleanup(nameOf(value), (signal) => dispose(value, signal), options)
+    return this.#cleanup(classNameOf(value), (signal) => dispose(value, signal), options)
   }
 
   #register(cleanup: Cleanup): void {
     this.#count++
     if (this.#state === 'closed') {
-      void this.#run(cleanup).then((failure) => {
+      void this.#call(cleanup).then((failure) => {
         if (failure !== undefined) this.#tell(failure)
       })
     } else {
@@ -356,7 +369,7 @@ export class ResourceScope {
     this.#controller.abort(this.#closedError())
     const failures = this.#failures
     const run = async (cleanup: Cleanup): Promise<void> => {
-      const failure = await this.#run(cleanup)
+      const failure = await this.#call(cleanup)
       if (failure !== undefined) failures.push(failure)
     }
     // Their own errors are for those who called.
@@ -375,22 +388,17 @@ export class ResourceScope {
   }
 
   /** Calls one clean-up, and waits until it has settled or its time is over. Gives its failure; never rejects. */
-  async #run({ name, timeoutMs, run }: Cleanup): Promise<CleanupFailure | undefined> {
-    const scope = new AbortScope([], { timeoutMs, clock: this.#clock, what: name })
-    const { signal } = scope
-    const running = startTask(run, signal)
+  async #call({ name, timeoutMs, run }: Cleanup): Promise<CleanupFailure | undefined> {
     try {
-      await raceAbort(running, signal)
+      await callWithin(run, {
+        what: name,
+        timeoutMs,
+        clock: this.#clock,
+        onLateError: (error) => this.#tell({ name, error }),
+      })
       return undefined
     } catch (error) {
-      if (signal.aborted && error === signal.reason) {
-        running.catch((late: unknown) => {
-          if (!scope.explains(late)) this.#tell({ name, error: late })
-        })
-      }
       return { name, error }
-    } finally {
-      scope.close()
     }
   }
 
@@ -403,11 +411,4 @@ export class ResourceScope {
     const what = this.#state === 'closed' ? 'is closed' : 'is being closed'
     return new ClosedError(`${this.name}: it ${what} and takes no more resources`)
   }
-}
-
-/** The class of a value, unless that says nothing. */
-function nameOf(value: unknown): string {
-  if (typeof value !== 'object' || value === null) return ''
-  const { constructor } = value as { constructor?: unknown }
-  return typeof constructor === 'function' && constructor !== Object ? constructor.name : ''
 }

@@ -5,6 +5,7 @@
  */
 import { checkTimeout, type WaitOptions } from './abort.js'
 import { AbortScope } from './abort-scope.js'
+import { Backoff, type BackoffOptions } from './backoff.js'
 import { systemClock, type Clock } from './clock.js'
 import type { RetryBudget } from './retry-budget.js'
 import { sleep } from './sleep.js'
@@ -31,27 +32,18 @@ export interface FailedAttempt {
 }
 
 /** What {@link retry} takes. `timeoutMs` is for everything together, all attempts and pauses. */
-export interface RetryOptions extends WaitOptions {
+export interface RetryOptions extends WaitOptions, BackoffOptions {
   /** How often it is called at most, the first time included; Infinity for no bound. @default 5 */
   maxAttempts?: number | undefined
-  /** The longest that the first pause can be, in milliseconds; each next one can be twice as long … @default 100 */
-  baseMs?: number | undefined
-  /** … up to this. @default 10000 */
-  maxDelayMs?: number | undefined
   /** Whether calling again may help. @default `error.retryable === true` */
   shouldRetry?: ((error: unknown, attempt: number) => boolean) | undefined
   /** How much may be retried by all who share it. @default no bound */
   budget?: RetryBudget | undefined
   /** Is told of each attempt that failed, before the pause. What it throws ends the call. */
   onAttempt?: ((failed: FailedAttempt) => void) | undefined
-  /** From 0 to 1. @default Math.random */
-  random?: (() => number) | undefined
   /** @default the clock of the process */
   clock?: Clock | undefined
 }
-
-/** Beyond it doubling is no longer exact, and any `maxDelayMs` is long reached. */
-const MOST_DOUBLINGS = 52
 
 /**
  * Calls `fn({ attempt, signal })` until it succeeds, and gives its result.
@@ -88,7 +80,7 @@ async function retried<T>(
   options: RetryOptions,
 ): Promise<T> {
   checkFunction(fn)
-  const { maxAttempts, baseMs, maxDelayMs, shouldRetry, random, clock } = checkOptions(options)
+  const { maxAttempts, backoff, shouldRetry, clock } = checkOptions(options)
   const { signal, timeoutMs, budget, onAttempt } = options
   signal?.throwIfAborted()
 
@@ -123,8 +115,7 @@ async function retried<T>(
         const mayHelp = shouldRetry(error, attempt)
         // It is the abort that ends the call, not the error.
         if (mayHelp) signal?.throwIfAborted()
-        const ceilingMs = baseMs * 2 ** Math.min(attempt - 1, MOST_DOUBLINGS)
-        const delayMs = Math.floor(random() * Math.min(maxDelayMs, ceilingMs))
+        const delayMs = backoff.delayMs(attempt)
         const gaveUp = judge(attempt, delayMs, mayHelp)
         last = error
         onAttempt?.({
@@ -160,26 +151,12 @@ export function retrying<A extends readonly unknown[], T>(
 }
 
 function checkOptions(options: RetryOptions) {
-  const {
-    maxAttempts = 5,
-    baseMs = 100,
-    maxDelayMs = 10_000,
-    shouldRetry = isRetryable,
-    random = Math.random,
-    clock = systemClock,
-  } = options
+  const { maxAttempts = 5, shouldRetry = isRetryable, clock = systemClock } = options
   checkTimeout(options.timeoutMs)
   if (!(maxAttempts >= 1 && (Number.isInteger(maxAttempts) || maxAttempts === Infinity))) {
     throw new RangeError(`maxAttempts must be a whole number above 0, not ${maxAttempts}`)
   }
-  checkDelay('baseMs', baseMs)
-  checkDelay('maxDelayMs', maxDelayMs)
-  return { maxAttempts, baseMs, maxDelayMs, shouldRetry, random, clock }
-}
-
-function checkDelay(name: string, ms: number): void {
-  if (ms >= 0 && ms < Infinity) return
-  throw new RangeError(`${name} must be a number of milliseconds, 0 or more, not ${ms}`)
+  return { maxAttempts, backoff: new Backoff(options), shouldRetry, clock }
 }
 
 function isRetryable(error: unknown): boolean {

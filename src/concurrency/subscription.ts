@@ -13,6 +13,7 @@ import { onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { controllerForMany } from './abort-scope.js'
 import type { Clock } from './clock.js'
 import { RingBuffer } from './ring-buffer.js'
+import { watchUnawaited } from './unawaited.js'
 import { WaitQueue } from './wait-queue.js'
 
 /** What becomes of a message for a subscription that holds as many as it may. */
@@ -116,12 +117,7 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
    * @throws RangeError for a `timeoutMs` that is not above 0
    */
   get(options?: WaitOptions): Promise<T> {
-    const refused = options === undefined ? undefined : refuseWait(options)
-    if (refused !== undefined) return refused
-    if (this.size > 0) return Promise.resolve<T>(this.#take())
-    if (this.#ending === undefined) return this.#waiters.wait(options, false) as Promise<T>
-    const { failure } = this.#ending
-    return Promise.reject(failure === undefined ? closedError() : failure.error)
+    return watchUnawaited(this.#get(options), 'Subscription.get()')
   }
 
   /**
@@ -216,6 +212,15 @@ export class Subscription<T> implements AsyncIterableIterator<T, undefined> {
     if (!this.#end({ failure: { error } })) return
     this.#waiters.rejectAll(() => error)
     this.#controller?.abort(error)
+  }
+
+  #get(options: WaitOptions | undefined): Promise<T> {
+    const refused = options === undefined ? undefined : refuseWait(options)
+    if (refused !== undefined) return refused
+    if (this.size > 0) return Promise.resolve<T>(this.#take())
+    if (this.#ending === undefined) return this.#waiters.wait(options, false) as Promise<T>
+    const { failure } = this.#ending
+    return Promise.reject(failure === undefined ? closedError() : failure.error)
   }
 
   #take(): T {

@@ -9,9 +9,11 @@
 import { ClosedError } from '../errors.js'
 import { checkTimeout, onAbort, refuseWait, type WaitOptions } from './abort.js'
 import { AbortScope, controllerForMany } from './abort-scope.js'
+import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
 import { rejected, unobserved } from './deferred.js'
-import { mapThrough, type MapSource } from './map-through.js'
+import { mapThrough } from './map-through.js'
+import type { MapSource } from './pulled-source.js'
 import { checkFunction, startTask, type TaskFunction } from './start-task.js'
 import { WaitQueue } from './wait-queue.js'
 
@@ -289,9 +291,4 @@ export class TaskPool {
       inOrder,
     })
   }
-}
-
-function checkCount(name: string, count: number): void {
-  if (Number.isSafeInteger(count) && count >= 1) return
-  throw new RangeError(`${name} must be a whole number above 0, not ${count}`)
 }

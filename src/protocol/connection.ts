@@ -30,6 +30,7 @@ import {
   Deadlines,
   resolveDeadlines,
   SERVER_DEADLINES,
+  type DeadlineLimits,
   type DeadlineOptions,
   type DeadlinePhase,
 } from './deadlines.js'
@@ -108,6 +109,13 @@ export interface ConnectionOptions extends StreamReaderOptions, StreamWriterOpti
   openedAt?: Error | undefined
 }
 
+/** What a protocol has to say about the deadlines of its connections. */
+export interface Guard {
+  readonly limits: DeadlineLimits
+  /** Called in place of the cut when a deadline has passed. False: it is cut nevertheless. */
+  passed(phase: DeadlinePhase, error: TimeoutError): boolean
+}
+
 const kConnection = Symbol('standpipe.connection')
 
 /** A transport with its connection on it: the listeners are shared functions, and cost a connection nothing. */
@@ -147,6 +155,12 @@ export class Connection {
   #peerHasEnded = false
   /** Whether what arrives is thrown away: from `close()` on. */
   #isDiscarding = false
+  #guard: Guard | undefined
+  /**
+   * Called when the peer has ended its half.
+   * @internal
+   */
+  onPeerEnd: (() => void) | undefined
   /** Its place among those that linger. */
   #lingering: Linger | undefined
 
@@ -175,9 +189,7 @@ export class Connection {
     this.#openedAt = this.#clock.now()
     this.#local = options.local
     this.#remote = options.remote
-    const defaults = options.role === 'inbound' ? SERVER_DEADLINES : CLIENT_DEADLINES
-    const limits = resolveDeadlines(options.deadlines, defaults)
-    this.#deadlines = new Deadlines(limits, this.#clock, this)
+    this.#deadlines = new Deadlines(this.#ownLimits(), this.#clock, this)
     this.reader = new StreamReader(options)
     this.reader.attach(this, this.#deadlines)
     this.writer = new StreamWriter(transport, this, this.#deadlines, options)
@@ -393,6 +405,31 @@ export class Connection {
   }
 
   /**
+   * The deadlines of a protocol take the place of those it was made with; undefined gives those back.
+   * @internal
+   */
+  set guard(guard: Guard | undefined) {
+    this.#guard = guard
+    this.#deadlines.limits = guard?.limits ?? this.#ownLimits()
+  }
+
+  /**
+   * What its deadlines are kept by.
+   * @internal
+   */
+  get clock(): Clock {
+    return this.#clock
+  }
+
+  /**
+   * Whether the peer has ended its half.
+   * @internal
+   */
+  get peerHasEnded(): boolean {
+    return this.#peerHasEnded
+  }
+
+  /**
    * Tells the handler that the server has begun to stop.
    * @internal
    */
@@ -489,6 +526,7 @@ export class Connection {
       default: {
         const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
         const error = new TimeoutError(what, phase, afterMs)
+        if (this.#guard?.passed(phase, error) === true) return
         // A peer must learn that output was lost, or it takes a part for the whole; where none is, a FIN is kinder.
         const losesOutput = this.writer.bufferedBytes > 0
         this.cut({ kind: 'timed-out', phase }, error, losesOutput ? 'reset' : 'destroy')
@@ -517,6 +555,7 @@ export class Connection {
     this.#move('peerEnd')
     this.#noteBothEnded()
     this.reader.feedEof()
+    this.onPeerEnd?.()
   }
 
   /** @internal */
@@ -561,10 +600,11 @@ export class Connection {
       durationMs: this.#clock.now() - this.#openedAt,
     }
     this.#info = info
-    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
     if (connectionClose.hasSubscribers) connectionClose.publish({ connection: this, info })
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
+    // Last: a logger that throws must not keep a connection from having ended.
+    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
   }
 
   // ---- parts
@@ -592,6 +632,11 @@ export class Connection {
     if (!connectionError.hasSubscribers || error === this.#published) return
     this.#published = error
     connectionError.publish({ connection: this, error })
+  }
+
+  #ownLimits(): DeadlineLimits {
+    const defaults = this.role === 'inbound' ? SERVER_DEADLINES : CLIENT_DEADLINES
+    return resolveDeadlines(this.#options.deadlines, defaults)
   }
 
   #noteBothEnded(): void {

@@ -32,6 +32,8 @@ export interface DeadlineLimits {
   readonly idleMs: number
   readonly writeStallMs: number
   readonly halfClosedMs: number
+  /** While a read waits and nothing of its message has come, after the first; for protocols that say so. */
+  readonly betweenMs?: number
 }
 
 /** The guards of a connection that was accepted. */
@@ -71,7 +73,7 @@ export function resolveDeadlines(
   if (options === undefined) return defaults
   if (RESOLVED.has(options)) return options as DeadlineLimits
   const limits = { ...defaults }
-  for (const name of Object.keys(defaults) as (keyof DeadlineLimits)[]) {
+  for (const name of Object.keys(defaults) as (keyof DeadlineOptions)[]) {
     const value = options[name]
     if (value === undefined) continue
     if (!(value > 0)) {
@@ -136,7 +138,7 @@ interface RareFacts {
 }
 
 export class Deadlines {
-  readonly #limits: DeadlineLimits
+  #limits: DeadlineLimits
   readonly #clock: Clock
   readonly #owner: DeadlineOwner
 
@@ -170,6 +172,11 @@ export class Deadlines {
     this.#owner = owner
   }
 
+  /** Other limits hold from the next wait on: a protocol whose messages have parts that are timed by themselves. */
+  set limits(limits: DeadlineLimits) {
+    this.#limits = limits
+  }
+
   /** The clock that the deadlines are kept by. */
   get clock(): Clock {
     return this.#clock
@@ -186,7 +193,8 @@ export class Deadlines {
     const now = this.#clock.now()
     this.#readSince = now
     this.#progressAt = now
-    this.#expect(now + (this.#anyByteCame ? this.#limits.idleMs : this.#limits.firstByteMs))
+    const { firstByteMs, idleMs, betweenMs = NEVER } = this.#limits
+    this.#expect(now + (this.#anyByteCame ? Math.min(idleMs, betweenMs) : firstByteMs))
     if (begun !== 'nothing') this.#messageGrows(begun, bytes, now)
     if (callMs !== undefined) {
       this.#facts().readCall = { due: now + callMs, afterMs: callMs }
@@ -289,6 +297,14 @@ export class Deadlines {
   /** The connection is gone: no deadline passes any more. */
   stop(): void {
     this.#stopped = true
+    this.disarm()
+  }
+
+  /**
+   * Nothing is waited for just now: takes the timer away, which would keep the process alive for nothing. A connection
+   * leaves it set, since most waits of a busy one end before it fires, and setting one costs more than a short line.
+   */
+  disarm(): void {
     if (this.#armedFor !== NEVER) this.#clock.clearTimeout(this.#timer)
     this.#armedFor = NEVER
     this.#timer = undefined
@@ -360,8 +376,11 @@ export class Deadlines {
       if (this.#messageSince !== NEVER) {
         consider('message', this.#messageDue(), limits.messageMs + this.#messageBonusMs)
       }
-      if (this.#anyByteCame) consider('idle', this.#progressAt + limits.idleMs, limits.idleMs)
-      else consider('first-byte', this.#progressAt + limits.firstByteMs, limits.firstByteMs)
+      if (this.#anyByteCame) {
+        const { idleMs, betweenMs = NEVER } = limits
+        const ms = this.#messageSince === NEVER ? Math.min(idleMs, betweenMs) : idleMs
+        consider('idle', this.#progressAt + ms, ms)
+      } else consider('first-byte', this.#progressAt + limits.firstByteMs, limits.firstByteMs)
     }
     if (this.#stalledSince !== NEVER) {
       consider('write', this.#stalledSince + limits.writeStallMs, limits.writeStallMs)

@@ -18,6 +18,10 @@ export interface FrameSource {
   take(count: number): Buffer
   /** Drops the first `count` bytes. */
   skip(count: number): void
+  /** The received block in which the first byte lies: for scanning without a copy. Empty when there is none. */
+  readonly front: Buffer
+  /** Where in `front` the first byte lies. From there to its end `front` holds no byte that is not part of the source. */
+  readonly frontStart: number
 }
 
 /** What `write` takes, and what a framing makes of a value. */
@@ -36,4 +40,11 @@ export interface Framing<Value> {
   encode(value: Value): Chunk | readonly Chunk[]
   /** How many bytes may wait for a frame to become whole; past it the read is a LimitOverrunError. @default 8 MiB */
   readonly maxBytes?: number
+  /** Whether `messageMs` is all the time that a frame has, as for a line, and its length earns it none. @default false */
+  readonly isTimedAsLine?: boolean
+  /**
+   * Whether frames are pieces of a message that has begun, which the stop of a server lets one read to its end, as it
+   * does raw bytes. @default false
+   */
+  readonly readsPastCut?: boolean
 }

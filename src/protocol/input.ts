@@ -297,7 +297,8 @@ export class Input {
 
   /** One frame. */
   frame(framing: Framing<unknown>): unknown {
-    if (this.#isPastCut) return this.#end('stop')
+    if (framing.readsPastCut === true) this.#reachPastCut()
+    else if (this.#isPastCut) return this.#end('stop')
     const buffer = this.#buffer
     const before = buffer.size
     if (before > 0) {
@@ -311,7 +312,7 @@ export class Input {
         return value
       }
     }
-    if (this.#afterCut !== undefined) return this.#end('stop')
+    if (this.#afterCut !== undefined && framing.readsPastCut !== true) return this.#end('stop')
     const size = buffer.size
     const maxBytes = framing.maxBytes ?? DEFAULT_MAX_BYTES
     if (size > maxBytes) {

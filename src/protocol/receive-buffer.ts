@@ -129,6 +129,18 @@ export class ReceiveBuffer {
     throw new RangeError(`byte ${index} is not among the ${this.#size} that are buffered`)
   }
 
+  /** The block in which the first byte lies; empty when there is none. */
+  get front(): Buffer {
+    if (this.#textAt !== this.#textSettled) this.#settleText()
+    return this.#blocks[this.#head] ?? EMPTY
+  }
+
+  /** Where in `front` the first byte lies. */
+  get frontStart(): number {
+    if (this.#textAt !== this.#textSettled) this.#settleText()
+    return this.#offset
+  }
+
   /** The last byte. Only when `size` is above 0. */
   lastByte(): number {
     const block = this.#blocks[this.#blocks.length - 1] as Buffer

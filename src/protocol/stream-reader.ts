@@ -538,6 +538,8 @@ export class StreamReader {
     this.#resolve = undefined
     this.#reject = undefined
     this.#deadlines?.readEnds(consumed)
+    // Those of a reader without a connection are its own, and nobody else will ever stop them.
+    if (this.#host === undefined) this.#deadlines?.disarm()
     if (this.#stopListening !== undefined) {
       this.#stopListening()
       this.#stopListening = undefined
@@ -552,8 +554,9 @@ export class StreamReader {
       case Op.LineBatch:
       case Op.Until:
         return 'message'
-      case Op.Exactly:
       case Op.Frame:
+        return (this.#argument as Framing<unknown>).isTimedAsLine === true ? 'message' : 'frame'
+      case Op.Exactly:
         return 'frame'
       case Op.Read:
       case Op.All:

@@ -223,10 +223,7 @@ export class StreamWriter {
       const refusal = refuseWait(options)
       if (refusal !== undefined) return refusal
     }
-    if (
-      this.#counted + this.#text.length * MAX_BYTES_PER_UNIT <= this.#highMark ||
-      this.bufferedBytes <= this.#highMark
-    ) {
+    if (!this.isOverMark || this.bufferedBytes <= this.#highMark) {
       return ++this.#drainsThisTurn < DRAINS_PER_TURN ? DRAINED : this.#letLoopTurn()
     }
     if (this.#isClosed) return rejected(this.#refuse())
@@ -334,7 +331,7 @@ export class StreamWriter {
 
   /** A promise for each message would cost more than the message. */
   #writeUpToMark(pile: Pile): void {
-    while (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT <= this.#highMark) {
+    while (!this.isOverMark) {
       const chunk = pile.tryGet()
       if (chunk == null) return
       this.write(chunk)
@@ -342,6 +339,14 @@ export class StreamWriter {
   }
 
   // ---- the side of the connection
+
+  /**
+   * Whether `drain()` would wait. It may say so a little early, and costs nothing.
+   * @internal
+   */
+  get isOverMark(): boolean {
+    return this.#counted + this.#text.length * MAX_BYTES_PER_UNIT > this.#highMark
+  }
 
   /**
    * Refuses further writes with this error; what was accepted goes out, and an end behind it. Who waits for

@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url'
 import { describe, expect, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 import { house } from '../support/house.js'
 import {
   circles,
@@ -29,6 +30,15 @@ describe('the imports of src', () => {
   test('load no package outside src/cli', () => {
     const rooms = Object.entries(house).filter(([, room]) => room.packages !== undefined)
     expect(rooms.map(([name]) => name)).toEqual(['cli'])
+  })
+
+  test('bundle packages that nobody has to install', () => {
+    const bundled = Object.values(house).flatMap((room) => room.bundled ?? [])
+    const { dependencies, optionalDependencies, devDependencies } = manifest
+    for (const name of bundled) {
+      expect({ ...dependencies, ...optionalDependencies }).not.toHaveProperty(name)
+      expect(devDependencies).toHaveProperty(name)
+    }
   })
 })
 

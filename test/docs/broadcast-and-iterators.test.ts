@@ -5,7 +5,7 @@ import { documentedPrograms, playProgram } from '../support/documented-programs.
 const programs = documentedPrograms('docs/broadcast-and-iterators.md')
 
 test('docs/broadcast-and-iterators.md has programs', () => {
-  expect(programs.length).toBeGreaterThanOrEqual(2)
+  expect(programs.length).toBeGreaterThanOrEqual(5)
 })
 
 test.each(programs.map((program, i) => [i + 1, program] as const))(

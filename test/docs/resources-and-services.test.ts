@@ -1,4 +1,4 @@
-/** Every program of the page on resources is run as it stands there, and prints what its comments say. */
+/** Every program of the page on resources and services is run as it stands there, and prints what its comments say. */
 import { expect, test } from 'vitest'
 import { documentedPrograms, playProgram } from '../support/documented-programs.js'
 

@@ -4,10 +4,11 @@ import { readdirSync, readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
+import { specifiersOf } from '../support/import-graph.js'
 import { examplesOf } from '../support/examples.js'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const FOLDERS = ['asyncio-tutorial', 'asyncio-names']
+const FOLDERS = ['asyncio-tutorial', 'asyncio-names', 'servers']
 const names = FOLDERS.flatMap((folder) => examplesOf(folder).map(({ name }) => name))
 
 function runTool(...args: string[]): Promise<{ stdout: string; stderr: string }> {
@@ -25,6 +26,21 @@ test('examples/README.md lists every example once, in order', () => {
   const page = readFileSync(`${ROOT}/examples/README.md`, 'utf8')
   const linked = [...page.matchAll(/\]\(([^)]*)\.ts\)/g)].map(([, name]) => name)
   expect(linked).toEqual(names)
+})
+
+test('examples import what a user can import: public entries, Node, and parts beside them', () => {
+  const manifest = JSON.parse(readFileSync(`${ROOT}/package.json`, 'utf8')) as {
+    exports: Record<string, unknown>
+  }
+  const entries = Object.keys(manifest.exports).map((entry) => entry.replace('.', 'standpipe'))
+  const imported = FOLDERS.flatMap((folder) =>
+    readdirSync(`${ROOT}/examples/${folder}`).flatMap((file) =>
+      specifiersOf(file, readFileSync(`${ROOT}/examples/${folder}/${file}`, 'utf8')),
+    ),
+  )
+  expect(imported.length).toBeGreaterThan(names.length)
+  const others = imported.filter((name) => !/^(node:|\.\/)/.test(name) && !entries.includes(name))
+  expect(others).toEqual([])
 })
 
 describe('npm run example', () => {

@@ -1,12 +1,12 @@
 /** Every form of reading over TCP gives the same whatever the cuts: what it gives for the whole input, fed by hand. */
 import * as fc from 'fast-check'
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { StandpipeError } from '../../src/errors.js'
 import type { Framing } from '../../src/protocol/framing.js'
 import { StreamReader, type StreamReaderOptions } from '../../src/protocol/stream-reader.js'
 import { awkwardBytes, cut, cuts, everyCut } from '../support/bytes.js'
+import { fault, type FaultScene } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { serve } from '../support/serve.js'
 import { dial, receiveAll, sendApart } from '../support/wire.js'
 import type { Server } from '../../src/server/start-server.js'
 
@@ -108,6 +108,7 @@ const ENDS: ReadonlySet<unknown> = new Set([null, 'ERR_STANDPIPE_INCOMPLETE_READ
 
 /** A server that reads through each connection in one way, and the way to ask it. */
 async function readingServer(
+  { serve }: FaultScene,
   readThrough: ReadThrough,
   options: StreamReaderOptions = {},
 ): Promise<(chunks: readonly Buffer[]) => Promise<unknown[]>> {
@@ -146,9 +147,9 @@ const all: [string, ReadThrough][] = [
   ]),
 ]
 
-describe.each(all)('%s over TCP', (_name, readThrough) => {
-  test('gives the same for any bytes and any cut', async () => {
-    const readOverTcp = await readingServer(readThrough)
+for (const [name, readThrough] of all) {
+  fault('F26', `${name} over TCP gives the same for any bytes and any cut`, async (scene) => {
+    const readOverTcp = await readingServer(scene, readThrough)
     await fc.assert(
       fc.asyncProperty(awkwardBytes({ maxLength: 20 }), cuts(), async (input, sizes) => {
         expect(await readOverTcp(cut(input, sizes))).toEqual(await readWhole(readThrough, input))
@@ -157,39 +158,45 @@ describe.each(all)('%s over TCP', (_name, readThrough) => {
     )
   })
 
-  test('gives the same for every cut of characters of several bytes and of CRLF', async () => {
-    const readOverTcp = await readingServer(readThrough)
-    const input = Buffer.from('é\r\n€😀\r\nbc\0👋🏽\r\n')
-    const expected = await readWhole(readThrough, input)
-    for (const chunks of everyCut(input)) expect(await readOverTcp(chunks)).toEqual(expected)
-  })
-})
+  fault(
+    'F24',
+    `${name} over TCP gives the same for every cut of characters of several bytes and of CRLF`,
+    async (scene) => {
+      const readOverTcp = await readingServer(scene, readThrough)
+      const input = Buffer.from('é\r\n€😀\r\nbc\0👋🏽\r\n')
+      const expected = await readWhole(readThrough, input)
+      for (const chunks of everyCut(input)) expect(await readOverTcp(chunks)).toEqual(expected)
+    },
+  )
+}
 
-describe('A line over the limit, over TCP', () => {
-  test('is exactly one error, and the next line is whole, for every cut', async () => {
-    const readOverTcp = await readingServer(readLines, {
-      limit: 10,
-    })
+fault(
+  'F20',
+  'a line over the limit is exactly one error, and the next line is whole, for every cut',
+  async (scene) => {
+    const readOverTcp = await readingServer(scene, readLines, { limit: 10 })
     const input = Buffer.from(`${'x'.repeat(40)}\r\ngood\n`)
     for (const chunks of everyCut(input)) {
       expect(await readOverTcp(chunks)).toEqual(['ERR_STANDPIPE_LIMIT_OVERRUN', 'good', null])
     }
-  })
-})
+    scene.figure('cuts tried', everyCut(input).length)
+  },
+)
 
-describe('Text that is not valid UTF-8, over TCP', () => {
-  const BAD: [string, string][] = [
-    ['a lone continuation byte', '80'],
-    ['an overlong slash', 'c0af'],
-    ['a surrogate', 'eda080'],
-    ['a truncated character', 'e282'],
-    ['a character beyond U+10FFFF', 'f4908080'],
-    ['a byte that never occurs', 'ff'],
-  ]
-  test.each(BAD)(
-    '%s is one error for its line, and the next is whole, for every cut',
-    async (_what, bad) => {
-      const readOverTcp = await readingServer(readLines)
+const BAD = [
+  ['a lone continuation byte', '80'],
+  ['an overlong slash', 'c0af'],
+  ['a surrogate', 'eda080'],
+  ['a truncated character', 'e282'],
+  ['a character beyond U+10FFFF', 'f4908080'],
+  ['a byte that never occurs', 'ff'],
+] as const
+for (const [what, bad] of BAD) {
+  fault(
+    'F23',
+    `${what} is one error for its line, and the next is whole, for every cut`,
+    async (scene) => {
+      const readOverTcp = await readingServer(scene, readLines)
       const input = Buffer.concat([
         Buffer.from('good\nbe'),
         Buffer.from(bad, 'hex'),
@@ -206,8 +213,8 @@ describe('Text that is not valid UTF-8, over TCP', () => {
     },
   )
 
-  test.each(BAD)('%s is replaced as WHATWG says, for every cut', async (_what, bad) => {
-    const readOverTcp = await readingServer(readLines, {
+  fault('F23', `${what} is replaced as WHATWG says, for every cut`, async (scene) => {
+    const readOverTcp = await readingServer(scene, readLines, {
       invalidText: 'replace',
     })
     const line = Buffer.concat([Buffer.from('be'), Buffer.from(bad, 'hex'), Buffer.from('fore')])
@@ -215,7 +222,7 @@ describe('Text that is not valid UTF-8, over TCP', () => {
     const expected = [new TextDecoder('utf-8', { ignoreBOM: true }).decode(line), 'next', null]
     for (const chunks of everyCut(input)) expect(await readOverTcp(chunks)).toEqual(expected)
   })
-})
+}
 
 function hex(bytes: Buffer | null): string | null {
   return bytes === null ? null : bytes.toString('hex')

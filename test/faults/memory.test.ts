@@ -3,9 +3,10 @@ import { existsSync } from 'node:fs'
 import type net from 'node:net'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
 import type { ServerOptions } from '../../src/server/start-server.js'
 import { eventually } from '../support/eventually.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { runProgram } from '../support/programs.js'
 import { dial, receiveAll } from '../support/wire.js'
@@ -83,13 +84,14 @@ function offer(socket: net.Socket, block: Buffer, bytes: number): { taken: numbe
   return offered
 }
 
-describe('A client that stops reading', () => {
-  test.each([
-    ['lines of 1 KiB', `${'x'.repeat(KIB - 1)}\n`],
-    ['the shortest lines', 'x\n'],
-  ])(
-    'while 1 GiB of %s is offered: the intake stops by itself, memory stays, another is served',
-    async (_what, line) => {
+for (const [what, line] of [
+  ['lines of 1 KiB', `${'x'.repeat(KIB - 1)}\n`],
+  ['the shortest lines', 'x\n'],
+] as const) {
+  fault(
+    'F01',
+    `while 1 GiB of ${what} is offered to a client that does not read, the intake stops by itself, memory stays, another is served`,
+    async ({ figure }) => {
       const maxBufferedBytes = 256 * KIB
       const block = Buffer.from(line.repeat((64 * KIB) / line.length))
       const { port, status } = await startEcho({ maxBufferedBytes })
@@ -122,16 +124,21 @@ describe('A client that stops reading', () => {
       expect((now as Status).rss - warm.rss).toBeLessThan(32 * MIB)
       expect(end.rss - warm.rss).toBeLessThan(32 * MIB)
       expect(offered.taken).toBeLessThan(64 * MIB)
+      figure('most that was buffered', end.mostBuffered, 'bytes')
+      figure('memory', end.rss - warm.rss, 'bytes')
+      figure('taken of 1 GiB', offered.taken, 'bytes')
       expect(end.connections.find(({ buffered }) => buffered > 0)?.bytesRead).toBe(before)
       stuck.destroy()
       await eventually(async () => (await status()).connections.length === 0)
     },
-    40_000,
+    { timeoutMs: 40_000 },
   )
-})
+}
 
-describe('A line without end', () => {
-  test('of 1 GiB is never stored beyond the limit and one block, and its connection is closed', async () => {
+fault(
+  'F19',
+  'a line of 1 GiB is never stored beyond the limit and one block, and its connection is closed',
+  async ({ figure }) => {
     const limit = 64 * KIB
     const { port, status } = await startEcho({ limit })
 
@@ -159,5 +166,8 @@ describe('A line without end', () => {
       before = after
     }
     expect(growth).toBeLessThan(8 * MIB)
-  }, 40_000)
-})
+    figure('most that was stored', before.mostStored, 'bytes')
+    figure('memory', growth, 'bytes')
+  },
+  { timeoutMs: 40_000 },
+)

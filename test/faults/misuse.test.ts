@@ -2,11 +2,12 @@
 import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
 import { runInNewContext } from 'node:vm'
-import { describe, expect, onTestFinished, test } from 'vitest'
+import { expect, onTestFinished } from 'vitest'
 import { BusyError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
 import { StreamReader } from '../../src/protocol/stream-reader.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { rejection, watch } from '../support/settled.js'
 import { receiveAll, send, wire, WIRE_KINDS } from '../support/wire.js'
@@ -27,10 +28,11 @@ const reads: [string, (connection: Connection, signal?: AbortSignal) => Promise<
   ['chunks()', async ({ reader }, signal) => await reader.chunks({ signal }).next()],
 ]
 
-describe('Two reads at once', () => {
-  test.each(reads)(
-    'a %s while another read waits is busy at once; the first is unaffected',
-    async (_form, read) => {
+for (const [form, read] of reads) {
+  fault(
+    'F48',
+    `a ${form} while another read waits is busy at once; the first is unaffected`,
+    async () => {
       const { connection, peer } = await wire('tcp')
       const first = watch(connection.reader.readLine())
       await loopTurns(1)
@@ -49,29 +51,52 @@ describe('Two reads at once', () => {
     },
   )
 
-  test('any number of drains and flushes may wait', async () => {
-    const { connection, peer } = await wire('tcp')
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    const waiting = Array.from({ length: 50 }, async (_, i) =>
-      i % 2 === 0 ? await connection.writer.drain() : await connection.writer.flush(),
-    )
-    peer.resume()
-    expect(await Promise.all(waiting)).toHaveLength(50)
-  })
+  fault(
+    'F50',
+    `a signal that is aborted already lets ${form} reject before anything is done`,
+    async () => {
+      const { connection, peer } = await wire('tcp')
+      await send(peer, 'hello\n')
+      expect((await connection.reader.peek(6))?.toString()).toBe('hello\n')
+      const reason = new Error('not today')
+      expect(await rejection(read(connection, AbortSignal.abort(reason)))).toBe(reason)
+      expect(connection.reader.bufferedBytes).toBe(6)
+      expect(await connection.reader.readLine()).toBe('hello')
+    },
+  )
+
+  fault(
+    'F50',
+    `a read that is aborted as ${form} consumes nothing, and the next read has it all`,
+    async () => {
+      const { connection, peer } = await wire('tcp')
+      const giveUp = new AbortController()
+      const reason = new Error('enough')
+      const waiting = watch(read(connection, giveUp.signal))
+      await loopTurns(1)
+      giveUp.abort(reason)
+      await loopTurns(1)
+      expect(waiting.error).toBe(reason)
+      await send(peer, 'hello\n')
+      expect(await connection.reader.readLine()).toBe('hello')
+    },
+  )
+}
+
+fault('F48', 'any number of drains and flushes may wait', async () => {
+  const { connection, peer } = await wire('tcp')
+  connection.writer.write(Buffer.alloc(16 * MIB))
+  const waiting = Array.from({ length: 50 }, async (_, i) =>
+    i % 2 === 0 ? await connection.writer.drain() : await connection.writer.flush(),
+  )
+  peer.resume()
+  expect(await Promise.all(waiting)).toHaveLength(50)
 })
 
-describe('A signal that is aborted already', () => {
-  test.each(reads)('lets %s reject before anything is done', async (_form, read) => {
-    const { connection, peer } = await wire('tcp')
-    await send(peer, 'hello\n')
-    expect((await connection.reader.peek(6))?.toString()).toBe('hello\n')
-    const reason = new Error('not today')
-    expect(await rejection(read(connection, AbortSignal.abort(reason)))).toBe(reason)
-    expect(connection.reader.bufferedBytes).toBe(6)
-    expect(await connection.reader.readLine()).toBe('hello')
-  })
-
-  test('lets drain(), flush() and pipeFrom() reject before anything is done', async () => {
+fault(
+  'F50',
+  'a signal that is aborted already lets drain(), flush() and pipeFrom() reject before anything is done',
+  async () => {
     const { connection } = await wire('tcp')
     const reason = new Error('not today')
     const signal = AbortSignal.abort(reason)
@@ -87,26 +112,13 @@ describe('A signal that is aborted already', () => {
     expect(await rejection(connection.writer.pipeFrom(source, { signal }))).toBe(reason)
     expect(taken).toBe(0)
     expect(connection.writer.bufferedBytes + connection.bytesWritten).toBe(0)
-  })
-})
+  },
+)
 
-describe('A read that is aborted', () => {
-  test.each(reads)('as %s consumes nothing, and the next read has it all', async (_form, read) => {
-    const { connection, peer } = await wire('tcp')
-    const giveUp = new AbortController()
-    const reason = new Error('enough')
-    const waiting = watch(read(connection, giveUp.signal))
-    await loopTurns(1)
-    giveUp.abort(reason)
-    await loopTurns(1)
-    expect(waiting.error).toBe(reason)
-    await send(peer, 'hello\n')
-    expect(await connection.reader.readLine()).toBe('hello')
-  })
-})
-
-describe('One signal for 100,000 operations', () => {
-  test('keeps no listener, causes no warning, and the heap stays', async () => {
+fault(
+  'F51',
+  'one signal for 100,000 operations keeps no listener, causes no warning, and the heap stays',
+  async ({ figure }) => {
     const warnings: Error[] = []
     const note = (warning: Error): void => void warnings.push(warning)
     process.on('warning', note)
@@ -130,51 +142,53 @@ describe('One signal for 100,000 operations', () => {
     await readMany(100_000)
     await loopTurns(1)
     collectGarbage()
-    expect(process.memoryUsage().heapUsed - before).toBeLessThan(MIB)
+    const growth = process.memoryUsage().heapUsed - before
+    expect(growth).toBeLessThan(MIB)
+    figure('heap after 100,000 reads', growth, 'bytes')
     expect(getEventListeners(signal, 'abort')).toEqual([])
     expect(warnings).toEqual([])
-  })
+  },
+)
 
-  test('is as good for many connections that wait at once', async () => {
-    const warnings: Error[] = []
-    const note = (warning: Error): void => void warnings.push(warning)
-    process.on('warning', note)
-    onTestFinished(() => void process.off('warning', note))
-    const giveUp = new AbortController()
-    const { signal } = giveUp
-    const wired = await Promise.all(Array.from({ length: 40 }, async () => await wire('memory')))
-    const waiting = wired.flatMap(({ connection: { reader, writer } }) => {
-      writer.write(Buffer.alloc(MIB))
-      return [watch(reader.readLine({ signal })), watch(writer.drain({ signal }))]
-    })
-    await loopTurns(2)
-    expect(getEventListeners(signal, 'abort')).toHaveLength(1)
-    giveUp.abort(new Error('enough'))
-    await loopTurns(1)
-    expect(waiting.every(({ error }) => error === signal.reason)).toBe(true)
-    expect(getEventListeners(signal, 'abort')).toEqual([])
-    expect(warnings).toEqual([])
+fault('F51', 'one signal is as good for many connections that wait at once', async () => {
+  const warnings: Error[] = []
+  const note = (warning: Error): void => void warnings.push(warning)
+  process.on('warning', note)
+  onTestFinished(() => void process.off('warning', note))
+  const giveUp = new AbortController()
+  const { signal } = giveUp
+  const wired = await Promise.all(Array.from({ length: 40 }, async () => await wire('memory')))
+  const waiting = wired.flatMap(({ connection: { reader, writer } }) => {
+    writer.write(Buffer.alloc(MIB))
+    return [watch(reader.readLine({ signal })), watch(writer.drain({ signal }))]
   })
-
-  test('over TCP leaves no listener behind, whatever the operation', async () => {
-    const { signal } = new AbortController()
-    const { connection, peer } = await wire('tcp')
-    peer.on('data', (chunk) => void peer.write(chunk, () => {}))
-    peer.resume()
-    for (let i = 0; i < 500; i++) {
-      connection.writer.write(`line ${i}\n`)
-      await connection.writer.drain({ signal })
-      await connection.writer.flush({ signal })
-      expect(await connection.reader.readLine({ signal, timeoutMs: 5000 })).toBe(`line ${i}`)
-    }
-    connection.writer.write(Buffer.alloc(16 * MIB))
-    await connection.writer.flush({ signal })
-    expect(getEventListeners(signal, 'abort')).toEqual([])
-  })
+  await loopTurns(2)
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  giveUp.abort(new Error('enough'))
+  await loopTurns(1)
+  expect(waiting.every(({ error }) => error === signal.reason)).toBe(true)
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+  expect(warnings).toEqual([])
 })
 
-describe.each(WIRE_KINDS)('Reads and writes of nothing over %s', (kind) => {
-  test('do nothing, and are no end', async () => {
+fault('F51', 'one signal has no listener left over TCP, whatever the operation', async () => {
+  const { signal } = new AbortController()
+  const { connection, peer } = await wire('tcp')
+  peer.on('data', (chunk) => void peer.write(chunk, () => {}))
+  peer.resume()
+  for (let i = 0; i < 500; i++) {
+    connection.writer.write(`line ${i}\n`)
+    await connection.writer.drain({ signal })
+    await connection.writer.flush({ signal })
+    expect(await connection.reader.readLine({ signal, timeoutMs: 5000 })).toBe(`line ${i}`)
+  }
+  connection.writer.write(Buffer.alloc(16 * MIB))
+  await connection.writer.flush({ signal })
+  expect(getEventListeners(signal, 'abort')).toEqual([])
+})
+
+for (const kind of WIRE_KINDS) {
+  fault('F53', `reads and writes of nothing over ${kind} do nothing, and are no end`, async () => {
     const { connection, peer } = await wire(kind)
     const { reader, writer } = connection
     const nothing = Buffer.alloc(0)
@@ -207,4 +221,4 @@ describe.each(WIRE_KINDS)('Reads and writes of nothing over %s', (kind) => {
     expect(await received).toEqual({ end: 'end', bytes: nothing })
     expect(connection.bytesWritten).toBe(0)
   })
-})
+}

@@ -1,10 +1,11 @@
-/** F61: a crowd of callers whose server is dead does not make it worse. */
-import { describe, expect, test } from 'vitest'
+/** A crowd of callers whose server is dead does not make it worse. */
+import { expect } from 'vitest'
 import { openConnection } from '../../src/client/open-connection.js'
 import { retry, type FailedAttempt } from '../../src/concurrency/retry.js'
 import { RetryBudget } from '../../src/concurrency/retry-budget.js'
 import { ConnectError } from '../../src/errors.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { closedPort } from '../support/ports.js'
 import { rejection, watch } from '../support/settled.js'
@@ -16,8 +17,10 @@ const BURST = 20
 const RATIO = 0.1
 const PER_SECOND = 2
 
-describe('retry() of 100 callers, and a server that is dead', () => {
-  test('makes no more attempts than the budget allows, and spreads them', async () => {
+fault(
+  'F61',
+  'retry() of 100 callers whose server is dead makes no more attempts than the budget allows, and spreads them',
+  async ({ figure }) => {
     const port = await closedPort()
     const clock = new FakeClock()
     const budget = new RetryBudget({ ratio: RATIO, burst: BURST, minPerSecond: PER_SECOND, clock })
@@ -63,5 +66,6 @@ describe('retry() of 100 callers, and a server that is dead', () => {
     expect(Math.max(...first)).toBeLessThanOrEqual(1000)
     expect(new Set(first.map((ms) => Math.floor(ms / 250))).size).toBeGreaterThanOrEqual(2)
     expect(clock.pendingTimers).toBe(0)
-  })
-})
+    figure('attempts of 100 callers', attempts)
+  },
+)

@@ -1,12 +1,12 @@
 /** A stop while many clients talk: nobody loses an answer, nobody gets one twice, nobody is reset. */
 import { once } from 'node:events'
 import net from 'node:net'
-import { expect, test } from 'vitest'
+import { expect } from 'vitest'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { eventually } from '../support/eventually.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { RecordingLogger } from '../support/recording-logger.js'
-import { portOf, serve } from '../support/serve.js'
+import { portOf } from '../support/serve.js'
 import { dial } from '../support/wire.js'
 
 guardAgainstLeaks()
@@ -56,29 +56,32 @@ class PipeliningClient {
   }
 }
 
-test('Server.stop() under the load of 50 pipelining clients answers every line that was sent, once and in order', async () => {
-  const log = new RecordingLogger()
-  const server = await serve(lineEcho({ prefix: '' }), { logger: log })
-  const clients = Array.from(
-    { length: CLIENTS },
-    (_, i) => new PipeliningClient(dial(server.address), `client ${i}`),
-  )
-  await eventually(() => clients.every(({ answers }) => answers.length > 100))
+fault(
+  'F40',
+  'Server.stop() under the load of 50 pipelining clients answers every line that was sent, once and in order',
+  async ({ serve, log }) => {
+    const server = await serve(lineEcho({ prefix: '' }))
+    const clients = Array.from(
+      { length: CLIENTS },
+      (_, i) => new PipeliningClient(dial(server.address), `client ${i}`),
+    )
+    await eventually(() => clients.every(({ answers }) => answers.length > 100))
 
-  const sentBefore = clients.map(({ sent }) => sent)
-  const port = portOf(server.address)
-  const stopped = server.stop()
-  const ends = await Promise.all(clients.map(async ({ end }) => await end))
-  expect(new Set(ends)).toEqual(new Set(['end']))
-  for (const [i, client] of clients.entries()) {
-    expect(client.answers).toEqual(client.answers.map((_, index) => client.line(index)))
-    expect(client.answers.length).toBeGreaterThanOrEqual(sentBefore[i] ?? Infinity)
-  }
+    const sentBefore = clients.map(({ sent }) => sent)
+    const port = portOf(server.address)
+    const stopped = server.stop()
+    const ends = await Promise.all(clients.map(async ({ end }) => await end))
+    expect(new Set(ends)).toEqual(new Set(['end']))
+    for (const [i, client] of clients.entries()) {
+      expect(client.answers).toEqual(client.answers.map((_, index) => client.line(index)))
+      expect(client.answers.length).toBeGreaterThanOrEqual(sentBefore[i] ?? Infinity)
+    }
 
-  const late = net.connect({ port, host: '127.0.0.1' })
-  const [refusal] = (await once(late, 'error')) as [NodeJS.ErrnoException]
-  expect(refusal.code).toBe('ECONNREFUSED')
-  const report = await stopped
-  expect(report).toMatchObject({ drained: CLIENTS, aborted: 0, stragglers: [] })
-  expect(log.records).toEqual([])
-})
+    const late = net.connect({ port, host: '127.0.0.1' })
+    const [refusal] = (await once(late, 'error')) as [NodeJS.ErrnoException]
+    expect(refusal.code).toBe('ECONNREFUSED')
+    const report = await stopped
+    expect(report).toMatchObject({ drained: CLIENTS, aborted: 0, stragglers: [] })
+    expect(log.records).toEqual([])
+  },
+)

@@ -1,16 +1,19 @@
 /** A conversation in which the nth operation of the transports fails, for every n and many errors: all comes to an end. */
-import { describe, expect, test } from 'vitest'
+import { expect } from 'vitest'
+import { LineClient } from '../../src/client/line-client.js'
 import { StandpipeError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
 import { runHandler } from '../../src/protocol/handler.js'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { connectionPair, type MemoryOperation } from '../../src/testing/index.js'
+import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { watch } from '../support/settled.js'
+import { watch, type Watched } from '../support/settled.js'
 
 guardAgainstLeaks()
 
+const GAVE_UP = new Error('enough')
 const LINES = ['one', 'a longer line '.repeat(20), 'three', '']
 
 /** Speaks line by line, half-closes, and reads what still comes. */
@@ -75,29 +78,34 @@ async function play(nth: number, code: string): Promise<Played> {
   }
 }
 
-describe.each(['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO'])('%s', (code) => {
-  test('in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer', async () => {
-    const expected = [...LINES, 'last words']
-    let operations = 0
-    for (;;) {
-      const played = await play(operations + 1, code)
-      expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
-        states: ['closed', 'closed'],
-        handlerSettled: true,
-        pendingTimers: 0,
-      })
-      const { answers, outcome } = played
-      expect(answers).toEqual(expected.slice(0, answers.length))
-      expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
-      if (played.failed === undefined) break
-      operations++
-    }
-    // Without a failure the conversation is whole.
-    expect(operations).toBeGreaterThan(20)
-  })
-})
+for (const code of ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO']) {
+  fault(
+    'F65',
+    `${code} in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer`,
+    async ({ figure }) => {
+      const expected = [...LINES, 'last words']
+      let operations = 0
+      for (;;) {
+        const played = await play(operations + 1, code)
+        expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
+          states: ['closed', 'closed'],
+          handlerSettled: true,
+          pendingTimers: 0,
+        })
+        const { answers, outcome } = played
+        expect(answers).toEqual(expected.slice(0, answers.length))
+        expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
+        if (played.failed === undefined) break
+        operations++
+      }
+      // Without a failure the conversation is whole.
+      expect(operations).toBeGreaterThan(20)
+      figure('operations that were made to fail', operations)
+    },
+  )
+}
 
-test('Without a failure the same conversation is whole', async () => {
+fault('F65', 'without a failure the same conversation is whole', async () => {
   const { failed, answers, outcome } = await play(Infinity, '')
   expect({ failed, answers, outcome }).toEqual({
     failed: undefined,
@@ -105,3 +113,59 @@ test('Without a failure the same conversation is whole', async () => {
     outcome: undefined,
   })
 })
+
+/** Requests that are pipelined, some with a deadline, some that are aborted, and one whose reply is long. */
+async function ask(client: LineClient): Promise<readonly [string, Watched<unknown>][]> {
+  const giveUp = new AbortController()
+  const asked: [string, Watched<unknown>][] = []
+  for (const [n, line] of [...LINES, 'y'.repeat(500), 'last'].entries()) {
+    const options = n % 2 === 0 ? { timeoutMs: 5000 } : { signal: giveUp.signal }
+    asked.push([line, watch(client.request(line, options))])
+  }
+  asked.push(['', watch(client.send('unanswered'))])
+  await loopTurns(3)
+  giveUp.abort(GAVE_UP)
+  return asked
+}
+
+for (const code of ['ECONNRESET', 'EPIPE', 'EIO']) {
+  fault(
+    'F65',
+    `${code} in any operation under a LineClient settles every request, with its own reply or an error`,
+    async () => {
+      for (let nth = 1; ; nth++) {
+        let hasFailed = false
+        const {
+          client: connection,
+          server,
+          clock,
+        } = connectionPair({
+          both: { logger: false },
+          transport: {
+            bufferBytes: 100,
+            intercept: (operation) => {
+              if (operation.nth !== nth) return undefined
+              hasFailed = true
+              return code
+            },
+          },
+        })
+        runHandler(server, lineEcho({ prefix: '' }), () => {})
+        const client = new LineClient(connection, { clock })
+        const asked = await ask(client)
+        await loopTurns(200)
+        const closing = watch(client.close())
+        await clock.advance(20_000)
+        for (const [line, { state, value, error }] of asked) {
+          if (state === 'resolved') expect(value ?? '').toBe(line)
+          else expect(error === GAVE_UP || error instanceof StandpipeError).toBe(true)
+          expect(state).not.toBe('pending')
+        }
+        expect(closing.state).toBe('resolved')
+        expect([connection.state, server.state]).toEqual(['closed', 'closed'])
+        expect(clock.pendingTimers).toBe(0)
+        if (!hasFailed) break
+      }
+    },
+  )
+}

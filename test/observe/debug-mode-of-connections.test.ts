@@ -2,6 +2,7 @@
 import { describe, expect, onTestFinished, test } from 'vitest'
 import {
   BoundedQueue,
+  Broadcaster,
   Condition,
   Event,
   Mutex,
@@ -97,6 +98,7 @@ const calls: [string, (c: Connection) => unknown][] = [
   ['BoundedQueue.put()', () => new BoundedQueue<number>({ maxSize: 1 }).put(1)],
   ['BoundedQueue.get()', () => new BoundedQueue<number>({ maxSize: 1 }).get()],
   ['BoundedQueue.join()', () => new BoundedQueue<number>({ maxSize: 1 }).join()],
+  ['Subscription.get()', () => new Broadcaster<number>().subscribe().get()],
   ['Semaphore.acquire()', () => new Semaphore(1).acquire()],
   ['Semaphore.acquire()', () => new Mutex().acquire()],
   ['Semaphore.use()', () => new Semaphore(1).use(() => 1)],

@@ -404,8 +404,11 @@ describe('a program in debug mode', () => {
     ])
     expect(told(/was not closed/)).toEqual([
       expect.stringMatching(
-        /^standpipe: connection 1 to 127\.0\.0\.1:8888 was not closed in .*; it was opened at open \(.*mjs:\d+:\d+\)$/,
+        /^standpipe: connection 1 to 127\.0\.0\.1:\d+ was not closed in .*; it was opened at open \(.*mjs:\d+:\d+\)$/,
       ),
+    ])
+    expect(told(/readLine\(\) was never awaited/)).toEqual([
+      expect.stringMatching(/ it was called at forgetToRead \(.*debug-mode\.mjs:\d+:\d+\)$/),
     ])
     expect(lines).toContainEqual(expect.stringMatching(/^ {4}at forgetful .*debug-mode\.mjs/))
   })

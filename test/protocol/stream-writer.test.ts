@@ -843,6 +843,16 @@ describe('StreamWriter.pipeFrom()', () => {
     expect(transport.bytes.toString()).toBe('abcdefgh')
   })
 
+  test('ends with a queue that is closed, whatever is at hand', async () => {
+    const { writer, transport } = makeWriter()
+    const queue = new BoundedQueue<string>({ maxSize: 10 })
+    for (const chunk of ['ab', 'cd']) await queue.put(chunk)
+    queue.close()
+    await writer.pipeFrom(queue)
+    await writer.flush()
+    expect(transport.bytes.toString()).toBe('abcd')
+  })
+
   test('closes a subscription that fails while it has more at hand', async () => {
     const { writer } = makeWriter()
     const broadcaster = new Broadcaster<string>()

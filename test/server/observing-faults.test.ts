@@ -249,6 +249,42 @@ describe('Server.recentCloses and Server.stats', () => {
   })
 })
 
+describe('A logger that throws', () => {
+  test('does not keep a connection from having ended', async () => {
+    const { client, server, clock } = connectionPair({
+      client: { logger: false },
+      server: {
+        logger: {
+          debug() {},
+          info() {
+            throw new Error('the disk is full')
+          },
+          warn() {},
+          error() {},
+        },
+        deadlines: { writeStallMs: 1000 },
+      },
+      transport: { bufferBytes: 10, clogged: true },
+    })
+    const thrown = new Promise<Error>((resolve) => {
+      const listeners = process.rawListeners(
+        'uncaughtException',
+      ) as NodeJS.UncaughtExceptionListener[]
+      process.removeAllListeners('uncaughtException')
+      process.once('uncaughtException', (error) => {
+        for (const listener of listeners) process.on('uncaughtException', listener)
+        resolve(error)
+      })
+    })
+    server.writer.write('more than ten bytes')
+    await clock.advance(2000)
+    expect((await thrown).message).toBe('the disk is full')
+    expect((await server.closed).reason).toEqual({ kind: 'timed-out', phase: 'write' })
+    client.abort()
+    await client.closed
+  })
+})
+
 describe('RecentCloses', () => {
   const info = { bytesRead: 1, bytesWritten: 2, durationMs: 3 }
   const connection = (id: number): Connection => ({ id, remote: undefined }) as Connection

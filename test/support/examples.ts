@@ -36,14 +36,14 @@ export function examplesOf(folder: string): Example[] {
 }
 
 /**
- * Runs one by `npm run example`'s own program, and gives the lines of its stdout. Time can be longer than the example
+ * Runs one as `npm run example` does, and gives the lines of its stdout. Time can be longer than the example
  * says, where the machine is busy, and never shorter: when nothing else differs it is run again.
  */
 export async function runExample({ name, prints }: Example): Promise<string[]> {
   for (let run = 1; ; run++) {
     const { stdout } = await promisify(execFile)(
       process.execPath,
-      ['tools/run-example.mjs', name],
+      ['--import', './tools/typescript.mjs', `examples/${name}.ts`],
       { cwd: ROOT, timeout: 15_000 },
     )
     const lines = stdout.replace(/\n$/, '').split('\n')

@@ -9,8 +9,11 @@ export class HeldTimers implements Clock {
     return this.#timers.size
   }
 
+  /** What the clock says; it moves only by hand, and fires nothing by that. */
+  nowMs = 0
+
   now(): number {
-    return 0
+    return this.nowMs
   }
 
   setTimeout(callback: () => void): unknown {
@@ -25,8 +28,7 @@ export class HeldTimers implements Clock {
 
   /** Fires all that are set now, in the order of setting. */
   fire(): void {
-    for (const [timer, callback] of this.#timers) {
-      if (this.#timers.delete(timer)) callback()
-    }
+    const set = Array.from(this.#timers)
+    for (const [timer, callback] of set) if (this.#timers.delete(timer)) callback()
   }
 }

@@ -12,6 +12,8 @@ export interface Room {
   exceptions?: Readonly<Record<string, readonly string[]>>
   /** The npm packages that it may import; `node:` modules are open to all. */
   packages?: readonly string[]
+  /** Those that it may import because the build puts their code into ours; they are devDependencies. */
+  bundled?: readonly string[]
 }
 
 /** What every room may import, these three themselves by their own rows. */
@@ -29,6 +31,7 @@ export const house: Readonly<Record<string, Room>> = {
   'http-mini': {
     mayImport: [...everywhere, 'protocol'],
     exceptions: { 'start-http-server': ['server'] },
+    bundled: ['mrmime'],
   },
   admin: { mayImport: [...everywhere, 'http-mini', 'server', 'observe'] },
   testing: { mayImport: [...everywhere, 'server', 'client', 'protocol'] },

@@ -63,7 +63,7 @@ export function forbiddenImports(
     const allowed = [...rules.mayImport, ...(rules.exceptions?.[nameInRoom(file)] ?? [])]
     for (const specifier of specifiersOf(file, text)) {
       if (!specifier.startsWith('.')) {
-        const fault = packageFault(specifier, rules.packages ?? [])
+        const fault = packageFault(specifier, [...(rules.packages ?? []), ...(rules.bundled ?? [])])
         if (fault !== undefined) faults.push(`${file} ${fault}`)
         continue
       }

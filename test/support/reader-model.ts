@@ -166,6 +166,12 @@ export class FlatSource implements FrameSource {
     return this.rest.length
   }
 
+  get front(): Buffer {
+    return this.rest
+  }
+
+  readonly frontStart = 0
+
   byteAt(index: number): number {
     const byte = this.rest[index]
     if (byte === undefined) throw new RangeError(`over-read: ${index} of ${this.size}`)

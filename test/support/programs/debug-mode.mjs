@@ -1,7 +1,9 @@
 // A program with mistakes, in debug mode, on the built library: it forgets an await, blocks the loop, and exits with a
 // connection open. What debug mode says goes to stderr; run it with --expose-gc.
-import { channel } from 'node:diagnostics_channel'
-import { CONNECTION_OPEN_CHANNEL, enableDebugMode } from '../../../dist/observe/index.js'
+import { once } from 'node:events'
+import net from 'node:net'
+import { openConnection } from '../../../dist/index.js'
+import { enableDebugMode } from '../../../dist/observe/index.js'
 
 const debug = enableDebugMode({ slowTurnMs: 50 })
 
@@ -14,22 +16,17 @@ async function forgetful() {
 }
 
 async function open() {
-  channel(CONNECTION_OPEN_CHANNEL).publish({
-    openedAt: new Error('opened here'),
-    connection: {
-      id: 1,
-      role: 'outbound',
-      state: 'open',
-      remote: { host: '127.0.0.1', port: 8888 },
-      bytesRead: 0,
-      bytesWritten: 0,
-      reader: { bufferedBytes: 0 },
-      writer: { bufferedBytes: 0 },
-    },
-  })
+  return await openConnection({ port: listener.address().port })
 }
 
-await open()
+const listener = net.createServer().listen({ port: 0, host: '127.0.0.1' })
+await once(listener, 'listening')
+const { reader } = await open()
+
+async function forgetToRead() {
+  void reader.readLine()
+}
+await forgetToRead()
 await save()
 await forgetful()
 for (const end = performance.now() + 120; performance.now() < end;);
@@ -40,3 +37,4 @@ while (debug.unawaited().length === 0) {
 const late = save()
 await new Promise((resolve) => setImmediate(resolve))
 console.log(typeof late, debug.unclosed().length)
+process.exit()

@@ -1,0 +1,468 @@
+/**
+ * HTTP/1.1 on one connection of the kit: reads a head, calls the application, sends its answer, and goes on with the next,
+ * one at a time and in order (RFC 9112 9.3.2).
+ *
+ * What has come is answered in one go, without a promise where the application gives none, and the writer sends the answers of a turn as
+ * one. It parses nothing and frames nothing itself.
+ *
+ * Invariants: after a refusal, or when it is not certain where a body ends, no byte is looked at as a request; an answer that
+ * failed half-way never looks whole.
+ */
+import type { Clock } from '../concurrency/clock.js'
+import { BrokenError, IncompleteReadError } from '../errors.js'
+import type { TimeoutError } from '../errors.js'
+import type { Connection, Guard } from '../protocol/connection.js'
+import type { DeadlineLimits, DeadlinePhase } from '../protocol/deadlines.js'
+import type { StreamReader } from '../protocol/stream-reader.js'
+import type { StreamWriter } from '../protocol/stream-writer.js'
+import { FramedSource, type BodyFraming } from './framed-source.js'
+import { HeadParser } from './head-parser.js'
+import { HttpError } from './http-error.js'
+import type { ResolvedHttpLimits } from './http-limits.js'
+import type { UpgradeOptions } from './http-request.js'
+import {
+  BYTES,
+  HttpResponse,
+  isSource,
+  JSON_TYPE,
+  TEXT,
+  text,
+  toJson,
+  toResponse,
+  type BodySource,
+  type HandlerResult,
+  type HttpHandler,
+} from './http-response.js'
+import { IncomingRequest, type RequestHost } from './incoming-request.js'
+import type { RequestHead } from './request-head.js'
+import { splitList } from './message-framing.js'
+import { plainHead, planResponse, type AnswerTo } from './response-head.js'
+
+/** How an answer came out: for access logs. */
+export interface AnswerInfo {
+  readonly status: number
+  /** Bytes that were written for it, its head included. */
+  readonly bytes: number
+  readonly durationMs: number
+  /** Whether all of it was written. */
+  readonly isWhole: boolean
+}
+
+/** What all connections of a server share. */
+export interface HttpSettings {
+  readonly app: HttpHandler
+  readonly httpLimits: ResolvedHttpLimits
+  /** While a head is waited for. */
+  readonly headDeadlines: DeadlineLimits
+  /** While a handler reads a body, which keeps its own time. */
+  readonly bodyDeadlines: DeadlineLimits
+  readonly bodyMs: number
+  readonly bodyBytesPerMs: number
+  readonly onAnswer: ((request: IncomingRequest, info: AnswerInfo) => void) | undefined
+}
+
+/** So much of a body that nobody read is read and dropped, to use the connection again. */
+const MAX_PASSED_BYTES = 256 * 1024
+const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+const INTERNAL = 'Internal Server Error\n'
+
+export class HttpConnection implements RequestHost, Guard {
+  readonly connection: Connection
+  readonly reader: StreamReader
+  readonly #writer: StreamWriter
+  readonly #settings: HttpSettings
+  readonly #parser: HeadParser
+  #isInBody = false
+  #count = 0
+  /** Read ahead, to know whether an answer is the last. */
+  #next: RequestHead | undefined
+  /** Ended by a deadline of HTTP's: the read that waits need not tell of it. */
+  #isOver = false
+  /** Now, when answers are told of. */
+  #beganAt = 0
+  #bytesBefore = 0
+
+  constructor(connection: Connection, settings: HttpSettings) {
+    this.connection = connection
+    this.reader = connection.reader
+    this.#writer = connection.writer
+    this.#settings = settings
+    this.#parser = new HeadParser(settings.httpLimits)
+    connection.guard = this
+  }
+
+  get clock(): Clock {
+    return this.connection.clock
+  }
+
+  get httpLimits(): ResolvedHttpLimits {
+    return this.#settings.httpLimits
+  }
+
+  get bodyMs(): number {
+    return this.#settings.bodyMs
+  }
+
+  get bodyBytesPerMs(): number {
+    return this.#settings.bodyBytesPerMs
+  }
+
+  /** The deadlines that hold now. */
+  get limits(): DeadlineLimits {
+    const { bodyDeadlines, headDeadlines } = this.#settings
+    return this.#isInBody ? bodyDeadlines : headDeadlines
+  }
+
+  /** Answers requests until there are no more. The connection is to be closed then. */
+  async serve(): Promise<void> {
+    const writer = this.#writer
+    for (;;) {
+      let head = this.#next ?? this.#readHead()
+      if (head instanceof Promise) head = await head
+      if (head === null) return
+      this.#next = undefined
+      let answered = this.#answerTo(head)
+      if (typeof answered !== 'boolean') answered = await answered
+      if (!answered) return
+      if (writer.isOverMark) await writer.drain()
+    }
+  }
+
+  /** A head that is at hand, or the one that is waited for; null when there will be none. */
+  #readHead(): RequestHead | null | Promise<RequestHead | null> {
+    try {
+      const head = this.reader.tryReadFrame(this.#parser)
+      return head === undefined ? this.#awaitHead() : head
+    } catch (error) {
+      return this.#refuse(error)
+    }
+  }
+
+  async #awaitHead(): Promise<RequestHead | null> {
+    if (this.#isInBody) {
+      this.#isInBody = false
+      this.connection.guard = this
+    }
+    try {
+      return await this.reader.readFrame(this.#parser)
+    } catch (error) {
+      return this.#refuse(error)
+    }
+  }
+
+  /** Answers what is no request. @throws what is not for a client to know of */
+  #refuse(error: unknown): null {
+    if (this.#isOver) return null
+    if (error instanceof HttpError) this.#sendRefusal(error)
+    else if (error instanceof IncompleteReadError) {
+      // Empty lines are no request.
+      if (/[^\r\n]/.test(error.partial.toString('latin1'))) {
+        this.#sendRefusal(new HttpError(400, 'the request ended in its head'))
+      }
+    } else throw error
+    return null
+  }
+
+  #sendRefusal(error: HttpError): void {
+    const { head, body } = planResponse(toErrorResponse(error), {
+      isHead: false,
+      minor: 1,
+      persists: false,
+    })
+    this.#writer.write(head + (body as string))
+  }
+
+  // ---- a request
+
+  /** Whether another request can follow. */
+  #answerTo(head: RequestHead): boolean | Promise<boolean> {
+    const request = new IncomingRequest(this, head, ++this.#count)
+    if (this.#settings.onAnswer !== undefined) this.#beginTelling()
+    let result: HandlerResult | Promise<HandlerResult>
+    try {
+      result = this.#settings.app(request)
+      if (result instanceof Promise) return this.#awaitAnswer(request, result)
+      if (isThenable(result)) return this.#awaitAnswer(request, Promise.resolve(result))
+      return this.#answer(request, result)
+    } catch (error) {
+      return this.#fail(request, error)
+    }
+  }
+
+  async #awaitAnswer(request: IncomingRequest, answer: Promise<HandlerResult>): Promise<boolean> {
+    try {
+      return await this.#answer(request, await answer)
+    } catch (error) {
+      return await this.#fail(request, error)
+    }
+  }
+
+  /** @throws TypeError for what is no answer, before anything was sent of it */
+  #answer(request: IncomingRequest, result: HandlerResult): boolean | Promise<boolean> {
+    if (request.isUpgraded) return false
+    const { head } = request
+    const to: AnswerTo = {
+      isHead: head.method === 'HEAD',
+      minor: head.minor,
+      persists: this.#persists(request),
+    }
+    if (typeof result === 'string') return this.#sendWhole(request, to, TEXT, result)
+    if (result !== null && typeof result === 'object') {
+      if (result instanceof HttpResponse) return this.#send(request, to, result)
+      if (result instanceof Uint8Array) return this.#sendWhole(request, to, BYTES, result)
+      if (!isSource(result)) return this.#sendWhole(request, to, JSON_TYPE, toJson(result))
+    }
+    return this.#send(request, to, toResponse(result))
+  }
+
+  #sendWhole(
+    request: IncomingRequest,
+    to: AnswerTo,
+    type: string,
+    body: string | Uint8Array,
+  ): boolean | Promise<boolean> {
+    request.isAnswered = true
+    if (typeof body === 'string') {
+      const head = plainHead(type, Buffer.byteLength(body), to)
+      this.#writer.write(to.isHead ? head : head + body)
+    } else {
+      this.#writer.write(plainHead(type, body.length, to))
+      if (!to.isHead) this.#writer.write(body)
+    }
+    return this.#finish(request, 200, to.persists)
+  }
+
+  #send(
+    request: IncomingRequest,
+    to: AnswerTo,
+    response: HttpResponse,
+  ): boolean | Promise<boolean> {
+    const { head, body, framing, persists } = planResponse(response, to)
+    if (isSource(body)) return this.#stream(request, response, head, body, framing, persists)
+    request.isAnswered = true
+    if (typeof body === 'string') this.#writer.write(head + body)
+    else {
+      this.#writer.write(head)
+      if (body !== undefined && body !== null) this.#writer.write(body)
+    }
+    // A source that is not sent, to HEAD, may hold something that has to be let go.
+    if (isSource(response.body))
+      void new FramedSource(response.body, 'to-end').return().catch(ignore)
+    return this.#finish(request, response.status, persists)
+  }
+
+  async #stream(
+    request: IncomingRequest,
+    response: HttpResponse,
+    head: string,
+    body: BodySource,
+    framing: BodyFraming,
+    persists: boolean,
+  ): Promise<boolean> {
+    request.isAnswered = true
+    const { connection } = this
+    const writer = this.#writer
+    const gone = new AbortController()
+    const leave = (): void => {
+      const reason = new BrokenError('the client has ended its half while it was answered')
+      request.abandon(reason)
+      gone.abort(reason)
+    }
+    const source = new FramedSource(body, framing)
+    if (response.onPeerEnd === 'abort') {
+      connection.onPeerEnd = leave
+      if (connection.peerHasEnded) leave()
+    }
+    try {
+      if (!gone.signal.aborted) writer.write(head)
+      await writer.pipeFrom(source, { signal: gone.signal })
+      if (framing === 'chunked') writer.write('0\r\n\r\n')
+    } catch (error) {
+      this.#streamFailed(request, error, gone.signal.aborted, framing === 'to-end')
+      this.#tell(request, response.status, false)
+      return false
+    } finally {
+      connection.onPeerEnd = undefined
+    }
+    if (source.isOverlong) {
+      this.#log(request, new Error(`the body is longer than the length that was said`))
+      return await this.#finish(request, response.status, false)
+    }
+    return await this.#finish(request, response.status, persists)
+  }
+
+  /** An answer that was begun and not ended: the client must not take it for whole. */
+  #streamFailed(
+    request: IncomingRequest,
+    error: unknown,
+    hasLeft: boolean,
+    endsWithConnection: boolean,
+  ): void {
+    const { connection } = this
+    request.finish()
+    if (hasLeft || connection.signal.aborted) return
+    this.#log(request, error)
+    // An end of the connection is the end of such a body: only a reset is none.
+    if (endsWithConnection) connection.cut({ kind: 'handler-failed' }, error)
+    else connection.closeBecause({ kind: 'handler-failed' }, error)
+  }
+
+  /** Answers what a handler threw. */
+  #fail(request: IncomingRequest, error: unknown): boolean | Promise<boolean> {
+    const { connection } = this
+    if (request.isUpgraded || this.#isOver) throw error
+    // There is nobody to answer any more.
+    if (connection.signal.aborted || connection.writer.isClosing) {
+      request.finish()
+      throw error
+    }
+    if (request.isAnswered) {
+      this.#log(request, error)
+      request.finish()
+      connection.cut({ kind: 'handler-failed' }, error)
+      return false
+    }
+    const isAnswer = error instanceof HttpError
+    if (!isAnswer) this.#log(request, error)
+    const response = isAnswer ? toErrorResponse(error) : text(INTERNAL, { status: 500 })
+    return this.#send(
+      request,
+      {
+        isHead: request.method === 'HEAD',
+        minor: request.head.minor,
+        persists: this.#persists(request),
+      },
+      response,
+    )
+  }
+
+  /** Whether another request can follow, as far as can be known before the answer. */
+  #persists(request: IncomingRequest): boolean {
+    const { head } = request
+    if (!head.persists || this.#count >= this.httpLimits.maxRequestsPerConnection) return false
+    if (head.bodyLength !== 0 && !request.body.isEnded) {
+      const { body } = request
+      if (!body.canBePassed) return false
+      if (body.leftBytes !== Infinity && body.leftBytes > MAX_PASSED_BYTES) return false
+    }
+    return !this.connection.isDraining || this.#hasNext(request)
+  }
+
+  /** At a stop: what was accepted is answered, and the last answer says that it is. */
+  #hasNext(request: IncomingRequest): boolean {
+    if (request.head.bodyLength !== 0 && !request.body.isEnded) return false
+    try {
+      this.#next ??= this.reader.tryReadFrame(this.#parser) ?? undefined
+    } catch {
+      // It will be refused when it is its turn.
+      return true
+    }
+    return this.#next !== undefined
+  }
+
+  #finish(request: IncomingRequest, status: number, persists: boolean): boolean | Promise<boolean> {
+    this.#tell(request, status, true)
+    if (!persists || request.head.bodyLength === 0 || request.body.isEnded) {
+      request.finish()
+      return persists
+    }
+    const passed = request.body.pass(MAX_PASSED_BYTES)
+    if (typeof passed === 'boolean') {
+      request.finish()
+      return passed
+    }
+    return passed.finally(() => {
+      request.finish()
+    })
+  }
+
+  // ---- the sides of body, request and deadlines
+
+  bodyIsAwaited(asksForIt: boolean): void {
+    if (!this.#isInBody) {
+      this.#isInBody = true
+      this.connection.guard = this
+    }
+    if (asksForIt) this.#writer.write(CONTINUE)
+  }
+
+  /** Takes HTTP off the connection. */
+  upgrade(request: IncomingRequest, { protocol, headers }: UpgradeOptions): Connection {
+    const { connection } = this
+    if (request.isUpgraded) throw new TypeError('upgrade() was called before')
+    if (request.isAnswered) throw new TypeError('upgrade() was called after the answer')
+    const asked = request.headers.get('upgrade')
+    const options = splitList(request.headers.get('connection') ?? '')
+    const first = asked?.split(',')[0]?.trim() ?? ''
+    if (request.version === '1.0' || first === '' || !options.includes('upgrade')) {
+      if (protocol === undefined) throw new HttpError(400, 'no other protocol is asked for')
+      throw new HttpError(426, `this needs ${protocol}`, { headers: { Upgrade: protocol } })
+    }
+    if (request.head.bodyLength !== 0 && !request.body.isEnded) {
+      throw new HttpError(400, 'the body must be read before the protocol is changed')
+    }
+    let fields = `Connection: upgrade\r\nUpgrade: ${protocol ?? first}\r\n`
+    for (const [name, value] of new HttpResponse(undefined, { headers }).headers) {
+      fields += `${name}: ${value}\r\n`
+    }
+    request.isUpgraded = true
+    connection.guard = undefined
+    this.#writer.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`)
+    return connection
+  }
+
+  /** A deadline has passed: says so where there is a request to answer, and ends cleanly. */
+  passed(phase: DeadlinePhase, error: TimeoutError): boolean {
+    const { connection } = this
+    if (phase !== 'message' && phase !== 'idle') return false
+    this.#isOver = true
+    if (phase === 'message' && this.#parser.hasBegun) {
+      this.#sendRefusal(new HttpError(408, 'the request did not come in time'))
+      connection.closeBecause({ kind: 'timed-out', phase }, error)
+    } else {
+      // A connection that is kept for a next request and is given none: nothing is wrong with it.
+      connection.closeBecause({ kind: 'closed-here' })
+    }
+    return true
+  }
+
+  // ---- telling
+
+  #beginTelling(): void {
+    this.#beganAt = this.clock.now()
+    this.#bytesBefore = this.#writer.flushedBytes + this.#writer.bufferedBytes
+  }
+
+  #tell(request: IncomingRequest, status: number, isWhole: boolean): void {
+    const { onAnswer } = this.#settings
+    if (onAnswer === undefined) return
+    onAnswer(request, {
+      status,
+      bytes: this.#writer.flushedBytes + this.#writer.bufferedBytes - this.#bytesBefore,
+      durationMs: this.clock.now() - this.#beganAt,
+      isWhole,
+    })
+  }
+
+  #log(request: IncomingRequest, error: unknown): void {
+    const { id, method, path } = request
+    this.connection.log.error({ err: error, request: id, method, path }, 'the handler failed')
+  }
+}
+
+function toErrorResponse(error: HttpError): HttpResponse {
+  const { status, message, headers } = error
+  const made = text(`${message}\n`, { status, headers })
+  return made
+}
+
+function isThenable(result: unknown): result is PromiseLike<HandlerResult> {
+  return (
+    typeof result === 'object' &&
+    result !== null &&
+    'then' in result &&
+    typeof result.then === 'function'
+  )
+}
+
+function ignore(): void {}

@@ -1,0 +1,185 @@
+/** The commands, when a signal, a peer or a person ends them. */
+import { once } from 'node:events'
+import type net from 'node:net'
+import { join } from 'node:path'
+import { expect } from 'vitest'
+import { bareServer } from '../support/bare-server.js'
+import { runCommand, startCommand, startEcho } from '../support/command.js'
+import { eventually } from '../support/eventually.js'
+import { fault } from '../support/fault.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { isMissing } from '../support/peers.js'
+import { KEY, Terminal } from '../support/terminal.js'
+import { dial, receiveAll, temporaryFolder } from '../support/wire.js'
+
+guardAgainstLeaks()
+
+const CLIENTS = 50
+const IN_FLIGHT = 16
+const noTerminal = isMissing('python3') ? 'python3 is not installed' : undefined
+
+/** Keeps so many lines in flight, and checks that each is answered once and in order. */
+class Pipeliner {
+  answered = 0
+  sent = 0
+  wrong: string | undefined
+  readonly ended: Promise<string>
+  readonly #socket: net.Socket
+  readonly #name: string
+  #rest = ''
+
+  constructor(port: number, name: string) {
+    this.#name = name
+    this.#socket = dial({ port })
+    this.ended = new Promise((resolve) => {
+      this.#socket.on('end', () => {
+        this.#socket.end()
+        resolve(this.#rest === '' ? 'end' : 'half an answer')
+      })
+      this.#socket.on('error', (error) => resolve(error.message))
+    })
+    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk.toString()))
+    this.#socket.resume()
+    for (let i = 0; i < IN_FLIGHT; i++) this.#send()
+  }
+
+  #send(): void {
+    this.#socket.write(`${this.#name} ${this.sent++}\n`)
+  }
+
+  #take(text: string): void {
+    const lines = (this.#rest + text).split('\n')
+    this.#rest = lines.pop() ?? ''
+    for (const line of lines) {
+      const expected = `Server received: ${this.#name} ${this.answered++}`
+      if (line !== expected) this.wrong ??= `${line} instead of ${expected}`
+      this.#send()
+    }
+  }
+}
+
+fault(
+  'F40',
+  'SIGTERM while 50 clients pipeline: every whole line is answered once and in order, then the end; exit 0',
+  async ({ figure }) => {
+    const { command, port } = await startEcho(['--grace', '5s'])
+    const clients = Array.from({ length: CLIENTS }, (_, i) => new Pipeliner(port, `client ${i}`))
+    await eventually(() => clients.every(({ answered }) => answered > 50), { timeoutMs: 10_000 })
+    const sentBefore = clients.map(({ sent }) => sent)
+    const from = performance.now()
+    command.kill('SIGTERM')
+    const ends = await Promise.all(clients.map(async ({ ended }) => await ended))
+    expect(new Set(ends)).toEqual(new Set(['end']))
+    expect((await receiveAll(dial({ port }))).end).toBe('ECONNREFUSED')
+    const { code, stderr } = await command.ended
+    expect(code).toBe(0)
+    const tookMs = performance.now() - from
+    expect(tookMs).toBeLessThan(5000)
+    expect(clients.map(({ wrong }) => wrong).filter((one) => one !== undefined)).toEqual([])
+    // What had been sent before the signal had been received by then, or was on its way over loopback.
+    const lost = clients.filter(({ answered }, i) => answered < (sentBefore[i] ?? 0))
+    expect(lost).toEqual([])
+    expect(stderr).toContain('"msg":"stopped"')
+    expect(stderr).not.toMatch(/"level":"(?:warn|error)"/)
+    figure('stopped after', tookMs, 'ms')
+    figure('lines lost', lost.length)
+  },
+)
+
+fault('F41', 'a second signal cuts at once: exit 1', async ({ figure }) => {
+  const { command, port } = await startEcho(['--grace', '1h'])
+  const stuck = dial({ port })
+  stuck.write(Buffer.alloc(16 * 1024 * 1024, 'x\n'))
+  await once(stuck, 'readable')
+  const cut = new Promise((resolve) => stuck.once('close', resolve))
+  command.kill('SIGTERM')
+  await command.says(/draining/)
+  const from = performance.now()
+  command.kill('SIGTERM')
+  const { code, stderr } = await command.ended
+  const tookMs = performance.now() - from
+  expect(code).toBe(1)
+  expect(stderr).toContain('SIGTERM again: cut at once')
+  await cut
+  expect(tookMs).toBeLessThan(2000)
+  figure('exited after', tookMs, 'ms')
+})
+
+async function startTerminal(): Promise<{ terminal: Terminal; socket: net.Socket }> {
+  const server = await bareServer()
+  const file = join(await temporaryFolder(), 'history')
+  const terminal = new Terminal(['connect', server.address], { STANDPIPE_HISTORY: file })
+  const socket = await server.accept()
+  await terminal.shows('>')
+  return { terminal, socket }
+}
+
+fault(
+  'F64',
+  'a server that dies in the middle of a session is exit 56, the reason on a line of its own, and the terminal is restored',
+  async () => {
+    const { terminal, socket } = await startTerminal()
+    terminal.type('hello', KEY.enter)
+    socket.resume()
+    await once(socket, 'data')
+    socket.resetAndDestroy()
+    const { code, isRestored, lines } = await terminal.end()
+    expect({ code, isRestored }).toEqual({ code: 56, isRestored: true })
+    expect(lines.join('\n')).toMatch(/standpipe: connection .*reset/)
+  },
+  { skip: noTerminal },
+)
+
+fault(
+  'F64',
+  'Ctrl+C leaves with exit 130, and Ctrl+D ends our half and waits for the peer; the terminal is restored',
+  async () => {
+    const left = await startTerminal()
+    left.terminal.type('half a li', KEY.ctrlC)
+    expect(await left.terminal.end()).toMatchObject({ code: 130, isRestored: true })
+
+    const ended = await startTerminal()
+    ended.terminal.type(KEY.ctrlD)
+    ended.socket.resume()
+    await once(ended.socket, 'end')
+    ended.socket.end('last words\n')
+    const { code, isRestored, lines } = await ended.terminal.end()
+    expect({ code, isRestored }).toEqual({ code: 0, isRestored: true })
+    expect(lines).toContain('last words')
+  },
+  { skip: noTerminal },
+)
+
+fault(
+  'F64',
+  'with its stdin from a pipe all lines are answered before it exits with 0',
+  async ({ figure }) => {
+    const { address } = await startEcho()
+    const lines = Array.from({ length: 10_000 }, (_, i) => `line ${i}`)
+    const from = performance.now()
+    const { code, stdout } = await runCommand(['connect', address], {
+      input: `${lines.join('\n')}\n`,
+    })
+    figure('10,000 lines answered after', performance.now() - from, 'ms')
+    expect(code).toBe(0)
+    expect(stdout.toString()).toBe(lines.map((line) => `Server received: ${line}\n`).join(''))
+  },
+)
+
+fault(
+  'F64',
+  'with its stdin from a pipe a server that dies is exit 56, and what had come is printed',
+  async () => {
+    const server = await bareServer()
+    const command = startCommand(['connect', server.address])
+    command.child.stdin?.write('one\n')
+    const socket = await server.accept()
+    socket.write('the answer\n')
+    await command.prints(/the answer\n/)
+    socket.resetAndDestroy()
+    const { code, stdout, stderr } = await command.ended
+    expect(code).toBe(56)
+    expect(stdout.toString()).toBe('the answer\n')
+    expect(stderr).toMatch(/^standpipe: connection .*reset/m)
+  },
+)

@@ -1,0 +1,98 @@
+/** Ten thousand connections that do nothing: what they cost, and that they stand in nobody's way. */
+import { expect } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { openConnection } from '../../src/client/open-connection.js'
+import { eventually } from '../support/eventually.js'
+import { fault } from '../support/fault.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { runProgram, type RunningProgram } from '../support/programs.js'
+
+guardAgainstLeaks()
+
+const COUNT = 10_000
+const KIB = 1024
+
+interface Status {
+  readonly open: number
+  readonly rss: number
+  readonly timers: number
+}
+
+async function statusOf(server: RunningProgram): Promise<Status> {
+  server.child.stdin.write('\n')
+  return JSON.parse(await server.nextLine()) as Status
+}
+
+/** What so many idle connections cost a server, in bytes for each. */
+async function hold(which: 'kit' | 'raw'): Promise<{
+  server: RunningProgram
+  clients: RunningProgram
+  port: number
+  eachBytes: number
+  timers: number
+}> {
+  const server = runProgram('idle-server.mjs', [which])
+  const port = Number(await server.nextLine())
+  const before = await statusOf(server)
+  const clients = runProgram('idle-clients.mjs', [`${port}`, `${COUNT}`])
+  expect(await clients.nextLine()).toBe('open')
+  const held = await eventually(
+    async () => {
+      const status = await statusOf(server)
+      return status.open === COUNT && status
+    },
+    { timeoutMs: 20_000, intervalMs: 50, what: 'all are accepted' },
+  )
+  const { rss, timers } = held as Status
+  return { server, clients, port, eachBytes: (rss - before.rss) / COUNT, timers }
+}
+
+async function end({ server, clients }: { server: RunningProgram; clients: RunningProgram }) {
+  server.child.stdin.end()
+  const ended = JSON.parse(await server.nextLine()) as { stopMs: number; report?: object }
+  const resets = Number(await clients.nextLine())
+  return { ...ended, resets }
+}
+
+fault(
+  'F45',
+  '10,000 idle connections cost a few KiB each, echo goes on, and all are closed within 5 s at the stop',
+  async ({ figure }) => {
+    const raw = await hold('raw')
+    await end(raw)
+    const kit = await hold('kit')
+    const aboveRaw = kit.eachBytes - raw.eachBytes
+    expect(aboveRaw).toBeLessThanOrEqual(10 * KIB)
+    // At most one timer a connection, and few more.
+    expect(kit.timers).toBeLessThanOrEqual(COUNT + 10)
+
+    const from = performance.now()
+    const connection = await openConnection({ port: kit.port })
+    connection.writer.write('hello\n')
+    expect(await connection.reader.readLine()).toBe('hello')
+    const echoMs = performance.now() - from
+    expect(echoMs).toBeLessThan(1000)
+    await connection.close()
+
+    const { stopMs, resets, report } = await end(kit)
+    expect(stopMs).toBeLessThanOrEqual(5000)
+    expect(resets).toBe(0)
+    expect(report).toMatchObject({ drained: COUNT, aborted: 0, stragglers: [] })
+    figure('memory for each, above node:net', aboveRaw, 'bytes')
+    figure('a new client is answered after', echoMs, 'ms')
+    figure('stopped after', stopMs, 'ms')
+  },
+  { timeoutMs: 90_000, skip: tooFewDescriptors() },
+)
+
+/** Why there cannot be as many connections here. */
+function tooFewDescriptors(): string | undefined {
+  try {
+    const [, limit = '0'] =
+      /^Max open files\s+(\S+)/m.exec(readFileSync('/proc/self/limits', 'utf8')) ?? []
+    const isEnough = limit === 'unlimited' || Number(limit) > COUNT + 100
+    return isEnough ? undefined : `it needs ${COUNT} descriptors, and may have ${limit}`
+  } catch {
+    return 'it needs the limits of /proc'
+  }
+}
