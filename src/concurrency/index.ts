@@ -93,3 +93,12 @@ export { range, type RangeOptions } from './range.js'
 export type { Iteration, IterationOptions } from './stepwise.js'
 export { take } from './take.js'
 export { withCleanup } from './with-cleanup.js'
+export {
+  WorkerLoop,
+  type AnyTasks,
+  type SubmitTaskOptions,
+  type TaskInput,
+  type TaskName,
+  type TaskResult,
+  type WorkerLoopOptions,
+} from './worker-loop.js'

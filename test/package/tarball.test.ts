@@ -55,6 +55,19 @@ test('a require serves and connects', async () => {
   expect(await play('require.cjs', source)).toBe('hello!\n')
 })
 
+test('a worker loop finds what its thread runs', async () => {
+  const tasks = `export const double = (n) => n * 2`
+  await writeFile(path.join(folder, 'tasks.mjs'), tasks)
+  const source = `
+    import { WorkerLoop } from 'standpipe/concurrency'
+    const loop = new WorkerLoop(new URL('tasks.mjs', import.meta.url))
+    await loop.start()
+    console.log(await loop.submit('double', 21))
+    await loop.stop()
+  `
+  expect(await play('worker.mjs', source)).toBe('42\n')
+})
+
 test('each class exists once over all entries', async () => {
   const source = `
     import { BusyError, Connection } from 'standpipe'
