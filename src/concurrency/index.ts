@@ -84,15 +84,6 @@ export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads
-export { batch, type BatchOptions } from './batch.js'
-export { filter } from './filter.js'
-export { interval, type IntervalOptions } from './interval.js'
-export { map, type MapOptions } from './map.js'
-export { merge } from './merge.js'
-export { range, type RangeOptions } from './range.js'
-export type { Iteration, IterationOptions } from './stepwise.js'
-export { take } from './take.js'
-export { withCleanup } from './with-cleanup.js'
 export {
   WorkerLoop,
   type AnyTasks,
@@ -102,3 +93,12 @@ export {
   type TaskResult,
   type WorkerLoopOptions,
 } from './worker-loop.js'
+export { batch, type BatchOptions } from './batch.js'
+export { filter } from './filter.js'
+export { interval, type IntervalOptions } from './interval.js'
+export { map, type MapOptions } from './map.js'
+export { merge } from './merge.js'
+export { range, type RangeOptions } from './range.js'
+export type { Iteration, IterationOptions } from './stepwise.js'
+export { take } from './take.js'
+export { withCleanup } from './with-cleanup.js'

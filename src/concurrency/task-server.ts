@@ -2,7 +2,8 @@
  * What runs in the thread of a worker loop: it loads a module and calls what that exports.
  *
  * The thread gets it as source text, not as a file, so that it is found wherever this package has been bundled to.
- * So `serveTasks` may use nothing but its arguments and what the language gives.
+ * So what it gets may use nothing but its arguments and what the language gives, and no function in it may have a name:
+ * a bundler that keeps names (esbuild) would wrap it in a helper of its own, which is not there.
  */
 import { thrownFromWire, thrownToWire, type ThrownOnWire } from './thread-error.js'
 
@@ -27,42 +28,48 @@ export interface TaskPort {
   postMessage(message: FromThread): void
 }
 
-/** What `serveTasks` needs from outside. */
+/** The functions that `serveTasks` uses. */
 export interface TaskServerParts {
   readonly load: (url: string) => Promise<Readonly<Record<string, unknown>>>
   readonly exit: () => void
+  readonly answer: typeof answerCall
   readonly toWire: (thrown: unknown) => ThrownOnWire
   readonly fromWire: (wire: ThrownOnWire) => unknown
 }
 
-/** Answers what comes from a port. */
-export function serveTasks(
+/** Calls a task, and posts what it comes to. Never rejects. */
+export async function answerCall(
   port: TaskPort,
-  { load, exit, toWire, fromWire }: TaskServerParts,
-): void {
+  id: number,
+  call: () => unknown,
+  toWire: TaskServerParts['toWire'],
+): Promise<void> {
+  try {
+    // A result that cannot be cloned is thrown here as well.
+    port.postMessage({ kind: 'value', id, value: await call() })
+  } catch (error) {
+    port.postMessage({ kind: 'error', id, error: toWire(error) })
+  }
+}
+
+/** Answers what comes from a port. */
+export function serveTasks(port: TaskPort, parts: TaskServerParts): void {
+  const { load, exit, answer, toWire, fromWire } = parts
   const controllers = new Map<number, AbortController>()
   let tasks: Readonly<Record<string, unknown>> = {}
-
-  const call = async (id: number, name: string, input: unknown): Promise<void> => {
-    const controller = new AbortController()
-    controllers.set(id, controller)
-    try {
-      const task = tasks[name] as (input: unknown, signal: AbortSignal) => unknown
-      // A result that cannot be cloned is thrown here as well.
-      port.postMessage({ kind: 'value', id, value: await task(input, controller.signal) })
-    } catch (error) {
-      port.postMessage({ kind: 'error', id, error: toWire(error) })
-    } finally {
-      controllers.delete(id)
-    }
-  }
 
   port.on('messageerror', (error) => {
     throw error
   })
   port.on('message', (message) => {
     if (message.kind === 'call') {
-      void call(message.id, message.name, message.input)
+      const { id, name, input } = message
+      const controller = new AbortController()
+      controllers.set(id, controller)
+      const task = tasks[name] as (input: unknown, signal: AbortSignal) => unknown
+      void answer(port, id, () => task(input, controller.signal), toWire).then(() => {
+        controllers.delete(id)
+      })
     } else if (message.kind === 'abort') {
       controllers.get(message.id)?.abort(fromWire(message.reason))
     } else if (message.kind === 'exit') {
@@ -82,17 +89,14 @@ export function serveTasks(
   })
 }
 
-/**
- * The program of the thread. It may be run as a CommonJS script or as a module, so it uses neither `require` nor a static
- * import. A bundler that keeps names wraps functions in a helper of its own, which would be missing there.
- */
+/** The program of the thread. It may be run as a script or as a module, so it has neither `require` nor `import … from`. */
 export function taskServerSource(): string {
   return `
-    globalThis.__name ??= (fn) => fn
     const { parentPort } = process.getBuiltinModule('node:worker_threads')
     ;(${String(serveTasks)})(parentPort, {
       load: (url) => import(url),
       exit: () => process.exit(),
+      answer: (${String(answerCall)}),
       toWire: (${String(thrownToWire)}),
       fromWire: (${String(thrownFromWire)}),
     })

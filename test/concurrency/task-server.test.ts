@@ -3,6 +3,7 @@ import { Script } from 'node:vm'
 import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { describe, expect, it } from 'vitest'
 import {
+  answerCall,
   serveTasks,
   taskServerSource,
   type FromThread,
@@ -29,6 +30,7 @@ async function serve(
     load: (url) =>
       url === 'absent:' ? Promise.reject(new Error('absent')) : Promise.resolve(tasks),
     exit: () => port2.close(),
+    answer: answerCall,
     toWire: thrownToWire,
     fromWire: thrownFromWire,
   })
@@ -49,6 +51,7 @@ describe('serveTasks()', () => {
     serveTasks(port2, {
       load: async () => ({ add: () => {}, constant: 1 }),
       exit: () => {},
+      answer: answerCall,
       toWire: thrownToWire,
       fromWire: thrownFromWire,
     })
@@ -116,6 +119,7 @@ describe('serveTasks()', () => {
     serveTasks(port, {
       load: async () => ({}),
       exit: () => {},
+      answer: answerCall,
       toWire: thrownToWire,
       fromWire: thrownFromWire,
     })
