@@ -55,6 +55,23 @@ export function isDigit(octet: number): boolean {
   return octet >= 0x30 && octet <= 0x39
 }
 
+/** Optional white space (RFC 9110 5.6.3): a space or a tab, and no other. */
+export function isWhite(octet: number): boolean {
+  return octet === SPACE || octet === TAB
+}
+
+/**
+ * A text without the white space around it. `trim()` takes away obs-text too, and a regular expression needs the square of
+ * the time for white space that is within.
+ */
+export function trimWhite(text: string): string {
+  let start = 0
+  let end = text.length
+  while (start < end && isWhite(text.charCodeAt(start))) start++
+  while (end > start && isWhite(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
+}
+
 /** Whether the octets from `start` on are `lower` (ASCII in lower case), whatever their own case. */
 export function isSameName(bytes: Uint8Array, start: number, end: number, lower: string): boolean {
   if (end - start !== lower.length) return false
