@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { defineConnect } from './connect-command.js'
 import { defineEcho } from './echo-command.js'
+import { defineHttp } from './http-command.js'
 
 /**
  * Makes the program. Its `parseAsync` rejects where commander by itself would exit, after help and version too,
@@ -10,12 +11,13 @@ import { defineEcho } from './echo-command.js'
 export function createProgram(version: string, printHelp: (text: string) => void): Command {
   const program = new Command('standpipe')
     .description(
-      'TCP and Unix sockets with the streams of asyncio: a line-echo server and a client.',
+      'TCP and Unix sockets with the streams of asyncio: a line-echo server, a client and a small HTTP server.',
     )
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: printHelp, outputError: () => {} })
   defineEcho(program)
   defineConnect(program)
+  defineHttp(program)
   return program
 }

@@ -3,12 +3,14 @@ import { existsSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'
 import * as concurrency from '../../src/concurrency/index.js'
 import * as streams from '../../src/index.js'
+import * as httpMini from '../../src/http-mini/index.js'
+import { IncomingRequest } from '../../src/http-mini/incoming-request.js'
 import * as observe from '../../src/observe/index.js'
 import { Server } from '../../src/server/start-server.js'
 import { connectionPair } from '../../src/testing/connection-pair.js'
 import { examplesOf } from '../support/examples.js'
 
-const ENTRIES = { ...streams, ...concurrency, ...observe }
+const ENTRIES = { ...streams, ...concurrency, ...observe, ...httpMini }
 
 const PAGE = new URL('../../docs/coming-from-asyncio.md', import.meta.url)
 const page = readFileSync(PAGE, 'utf8')
@@ -81,6 +83,7 @@ async function objectsOfThePage(): Promise<Readonly<Record<string, object>>> {
     condition: new concurrency.Condition(),
     queue: new concurrency.BoundedQueue({ maxSize: 1 }),
     pool: new concurrency.TaskPool({ limit: 1 }),
+    service: new concurrency.QueueService({ maxSize: 1, process: () => {} }),
     broadcaster: new concurrency.Broadcaster(),
     profiler: new observe.Profiler(),
     // Of the language.
@@ -91,6 +94,8 @@ async function objectsOfThePage(): Promise<Readonly<Record<string, object>>> {
     process,
     error: new Error('for its members'),
     response: new Response(),
+    // `path` and the like are accessors of what the connection makes.
+    request: IncomingRequest.prototype,
   }
 }
 
