@@ -222,8 +222,11 @@ export class HttpConnection implements RequestHost, Guard {
   ): boolean | Promise<boolean> {
     request.isAnswered = true
     if (typeof body === 'string') {
-      const head = plainHead(type, Buffer.byteLength(body), to)
-      this.#writer.write(to.isHead ? head : head + body)
+      const length = Buffer.byteLength(body)
+      const head = plainHead(type, length, to)
+      // A character is a byte in nearly all answers; then there is nothing to encode.
+      if (to.isHead) this.#writer.write(head, 'latin1')
+      else this.#writer.write(head + body, length === body.length ? 'latin1' : 'utf8')
     } else {
       this.#writer.write(plainHead(type, body.length, to))
       if (!to.isHead) this.#writer.write(body)

@@ -27,9 +27,33 @@ export interface PlannedResponse {
   readonly persists: boolean
 }
 
+/** Heads that were made in this second, by their length, of the type that was asked for last: most answers are alike. */
+const made = new Map<number, string>()
+let madeOf = ''
+let madeAt = ''
+/** Arbitrary: a server of answers of more lengths than this in a second has more to do than to make heads. */
+const MAX_MADE = 256
+
 /** The head of an answer with status 200 and a body of this type and length: nearly all of them. */
 export function plainHead(type: string, length: number, to: AnswerTo): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n${dateField()}${connectionField(to.persists, to.minor)}\r\n`
+  if (!to.persists || to.minor === 0) return makePlainHead(type, length, to)
+  const date = dateField()
+  if (date !== madeAt || type !== madeOf || made.size >= MAX_MADE) {
+    made.clear()
+    madeAt = date
+    madeOf = type
+  }
+  let head = made.get(length)
+  if (head === undefined) {
+    // Through bytes: as one piece, and not as the many that it was put together from, each time it is written.
+    head = Buffer.from(makePlainHead(type, length, to), 'latin1').toString('latin1')
+    made.set(length, head)
+  }
+  return head
+}
+
+function makePlainHead(type: string, length: number, { persists, minor }: AnswerTo): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n${dateField()}${connectionField(persists, minor)}\r\n`
 }
 
 function connectionField(persists: boolean, minor: 0 | 1, status = 200): string {
