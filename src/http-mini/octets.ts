@@ -33,8 +33,14 @@ export const TOKEN = table(`${ALPHA_DIGIT}!#$%&'*+-.^_\`|~`)
 export const FIELD_VALUE = new Uint8Array(256).fill(1, SPACE).fill(0, 0x7f, 0x80)
 FIELD_VALUE[TAB] = 1
 
-/** The octets of a path and its query, but for `?` (which a path has not) and `%` (which two hex digits follow). */
-export const PATH = table(`${UNRESERVED}${SUB_DELIMS}:@/`)
+/**
+ * The octets of a path but for `%`, which two hex digits follow. Three of them RFC 3986 has not, and yet browsers and `fetch`
+ * send them as they are: the URL Standard does not encode them. They part nothing, and nobody takes them for anything else.
+ */
+export const PATH = table(`${UNRESERVED}${SUB_DELIMS}:@/[]|^`)
+
+/** The octets of a query but for `%`, the same way: `?filter[name]=a` is how many a form is sent. */
+export const QUERY = table(`${UNRESERVED}${SUB_DELIMS}:@/?[]|^{}\`\\`)
 
 /** The octets of a registered name or an IPv4 address, but for `%`. */
 export const REG_NAME = table(`${UNRESERVED}${SUB_DELIMS}`)
