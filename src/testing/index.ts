@@ -13,6 +13,13 @@ export {
   type BlackHoleOptions,
   type ResettingPeerOptions,
 } from './bad-peers.js'
+export {
+  checkHistory,
+  HistoryError,
+  type HistoryEvent,
+  type HistoryViolation,
+} from './check-history.js'
+export { LineHistory, type LineHistoryOptions } from './line-history.js'
 export type {
   ByteReader,
   ByteStream,
