@@ -407,6 +407,16 @@ describe('Service.stop()', () => {
     await service.closed
   })
 
+  it('calls the hooks also when onStart has moved what it had opened elsewhere', async () => {
+    let moved: ResourceScope | undefined
+    const service = new Probe({ onStart: (scope) => void (moved = scope.move()) })
+    await service.start()
+    await service.stop()
+    expect(service.log).toEqual(['start', 'started', 'run', 'stop', 'stop ended', 'run ended'])
+    await moved?.close()
+    expect(service.log.at(-1)).toBe('close')
+  })
+
   it('takes signal and timeoutMs for the wait alone', async () => {
     const clock = new FakeClock()
     const gate = deferred()
