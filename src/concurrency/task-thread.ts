@@ -67,7 +67,7 @@ export class TaskThread {
     this.#clock = clock
     void unobserved(this.#ready.promise)
     void unobserved(this.#crash.promise)
-    this.#worker = new Worker(taskServerSource(), { name: owner, ...worker, eval: true })
+    this.#worker = new Worker(taskServerUrl(), { name: owner, ...worker, eval: false })
     this.#worker.on('message', this.#workerOnMessage)
     this.#worker.on('messageerror', this.#workerOnMessageError)
     this.#worker.on('error', this.#workerOnError)
@@ -174,4 +174,13 @@ export class TaskThread {
   #post(message: ToThread, transfer: readonly Transferable[] = []): void {
     this.#worker.postMessage(message, transfer)
   }
+}
+
+/**
+ * The program of the thread. Not `eval`: Node 20 then runs no modules of `--import` in the thread, such as the loaders of
+ * TypeScript. The name keeps the text of the program out of stacks.
+ */
+function taskServerUrl(): URL {
+  const source = `${taskServerSource()}\n//# sourceURL=standpipe:task-server`
+  return new URL(`data:text/javascript,${encodeURIComponent(source)}`)
 }
