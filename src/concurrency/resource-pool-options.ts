@@ -5,6 +5,7 @@ import { Backoff, type BackoffOptions } from './backoff.js'
 import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
 import { disposerOf } from './disposal.js'
+import { DEFAULT_CLEANUP_TIMEOUT_MS } from './resource-scope.js'
 import { checkFunction, type TaskFunction } from './start-task.js'
 
 /** How a {@link ResourcePool} is made. */
@@ -41,7 +42,7 @@ export interface ResourcePoolOptions<T> {
   createTimeoutMs?: number | undefined
   /** In milliseconds. @default 5000 */
   validateTimeoutMs?: number | undefined
-  /** In milliseconds; afterwards its place is given to another one. @default 10000 */
+  /** In milliseconds; afterwards its place is given to another one. @default 30000 */
   destroyTimeoutMs?: number | undefined
   /** How long nothing is made after a failure to make one. */
   backoff?: BackoffOptions | undefined
@@ -106,7 +107,7 @@ export function checkPoolOptions<T>(options: ResourcePoolOptions<T>) {
     maxLifetimeMs = Infinity,
     createTimeoutMs = 30_000,
     validateTimeoutMs = 5_000,
-    destroyTimeoutMs = 10_000,
+    destroyTimeoutMs = DEFAULT_CLEANUP_TIMEOUT_MS,
     backoff = {},
     name = 'resource pool',
     logger,

@@ -179,7 +179,7 @@ export class ResourcePool<T> {
    *
    * It resolves when the last one is destroyed or passed over, at most `graceMs` and `destroyTimeoutMs` later, and never
    * rejects for what `destroy` throws: the logger is told. Any number of calls, all with the same report; a later one
-   * can shorten the grace.
+   * can shorten the grace. Whoever holds a resource must not await it.
    *
    * @throws the signal's reason when it aborts, TimeoutError (phase `call`) after `timeoutMs`: the pool goes on
    *   closing. With a signal that has aborted before, nothing is done

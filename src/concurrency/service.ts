@@ -256,8 +256,7 @@ export abstract class Service {
   }
 
   #begin({ signal, timeoutMs }: WaitOptions): Promise<void> {
-    const { name, clock, logger } = this
-    const cleanupTimeoutMs = this.#cleanupTimeoutMs
+    const { name, clock } = this
     if (this.#life !== undefined) this.#closed = deferred()
     this.#error = undefined
     this.#move('start')
@@ -266,7 +265,7 @@ export abstract class Service {
       stopping.abort(abortError(`${name}: the grace of the stop is over`))
     }
     const life: Life = {
-      scope: new ResourceScope({ name, cleanupTimeoutMs, logger, clock }),
+      scope: this.#newScope(),
       startMs: clock.now(),
       starting: new AbortScope([signal], { timeoutMs, clock, what: `${name}: start()` }),
       closed: this.#closed,
@@ -325,7 +324,9 @@ export abstract class Service {
 
   /** Closes everything. Never rejects. */
   async #end(life: Life, failure?: { error: unknown }): Promise<ServiceEnd> {
-    const { scope, running, stopping, grace } = life
+    const { running, stopping, grace } = life
+    // A hook may have closed or moved the one that it was given.
+    const scope = life.scope.state === 'open' ? life.scope : this.#newScope()
     this.#move('end')
     if (running !== undefined) {
       const endRun = async (): Promise<void> => {
@@ -362,6 +363,11 @@ export abstract class Service {
         : { state: 'failed', error: outcome.error, durationMs }
     life.closed.resolve(end)
     return end
+  }
+
+  #newScope(): ResourceScope {
+    const { name, logger, clock } = this
+    return new ResourceScope({ name, cleanupTimeoutMs: this.#cleanupTimeoutMs, logger, clock })
   }
 
   /** Calls a hook, and gives it up when it goes on for too long after its signal has aborted. */

@@ -674,6 +674,7 @@ describe('ResourcePool.close()', () => {
     const closing = watch(pool.close({ graceMs: 1_000 }))
     void pool.close({ graceMs: 9_000 })
     void pool.close({ graceMs: 300 })
+    void pool.close({ graceMs: 8_000 })
     await bench.clock.advance(299)
     expect(closing.state).toBe('pending')
     await bench.clock.advance(1)

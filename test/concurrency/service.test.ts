@@ -407,6 +407,16 @@ describe('Service.stop()', () => {
     await service.closed
   })
 
+  it('calls the hooks also when onStart has moved what it had opened elsewhere', async () => {
+    let moved: ResourceScope | undefined
+    const service = new Probe({ onStart: (scope) => void (moved = scope.move()) })
+    await service.start()
+    await service.stop()
+    expect(service.log).toEqual(['start', 'started', 'run', 'stop', 'stop ended', 'run ended'])
+    await moved?.close()
+    expect(service.log.at(-1)).toBe('close')
+  })
+
   it('takes signal and timeoutMs for the wait alone', async () => {
     const clock = new FakeClock()
     const gate = deferred()
@@ -451,6 +461,40 @@ describe('Service.run()', () => {
     expect(service).toMatchObject({ state: 'running', error: undefined })
     gate.current.resolve()
     await service.stop()
+  })
+
+  it('that throws leaves onStop its grace, and no more', async () => {
+    const clock = new FakeClock()
+    const service = new Probe(
+      { run: () => Promise.reject(boom), onStop: heed },
+      { clock, graceMs: 300 },
+    )
+    await service.start()
+    const closed = watch(service.closed)
+    await clock.advance(299)
+    expect(closed.state).toBe('pending')
+    expect(service).toMatchObject({ state: 'stopping', error: boom })
+    await clock.advance(1)
+    expect(closed.value).toMatchObject({ state: 'failed', error: boom })
+    expect(clock.pendingTimers).toBe(0)
+  })
+
+  it('that was given up says nothing of the next life when it throws at last', async () => {
+    const clock = new FakeClock()
+    const first = handled()
+    const works: (() => unknown)[] = [() => first.promise, () => new Promise(() => {})]
+    const service = new Probe({ run: () => works.shift()?.() }, { clock, cleanupTimeoutMs: 10 })
+    await service.start()
+    const stopping = watch(service.stop())
+    await clock.advance(10)
+    expect(stopping.state).toBe('rejected')
+    await service.start()
+    first.reject(boom)
+    await loopTurns(2)
+    expect(service).toMatchObject({ state: 'running', error: undefined })
+    const end = watch(service.stop())
+    await clock.advance(10)
+    expect(end.state).toBe('rejected')
   })
 
   it('that throws at once does not fail the start', async () => {

@@ -228,7 +228,7 @@ describe('WorkerLoop.stop()', () => {
 describe('WorkerLoop, when its thread ends by itself', () => {
   it('rejects all calls, is failed, says so, and can be started again', async () => {
     const logger = new RecordingLogger()
-    const loop = await startLoop({ maxInFlight: 2, logger })
+    const loop = await startLoop({ maxInFlight: 2, logger, graceMs: Infinity })
     const calls = [
       watch(loop.submit('hold', 'a')),
       watch(loop.submit('crash')),
