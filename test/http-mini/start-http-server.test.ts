@@ -24,7 +24,7 @@ interface Client {
   readonly socket: Socket
   readonly closed: Promise<unknown>
   /** Everything so far. */
-  received(): string
+  readonly received: () => string
 }
 
 async function dial(port: number): Promise<Client> {
