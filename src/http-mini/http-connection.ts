@@ -39,6 +39,7 @@ import { planUpgrade } from './upgrade.js'
 
 /** How an answer came out: for access logs. */
 export interface AnswerInfo {
+  /** 499 when the client had left before it: what servers write in their logs, and never send. */
   readonly status: number
   /** Bytes that were written for it, its head included. */
   readonly bytes: number
@@ -63,6 +64,7 @@ export interface HttpSettings {
 /** So much of a body that nobody read is read and dropped, to use the connection again. */
 const MAX_PASSED_BYTES = 256 * 1024
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+const UNANSWERED = 499
 const INTERNAL = 'Internal Server Error\n'
 
 export class HttpConnection implements RequestHost, Guard {
@@ -322,6 +324,7 @@ export class HttpConnection implements RequestHost, Guard {
     if (request.isUpgraded || this.#isOver) throw error
     // There is nobody to answer any more.
     if (connection.signal.aborted || connection.writer.isClosing) {
+      this.#tell(request, UNANSWERED, false)
       request.finish()
       throw error
     }
