@@ -320,12 +320,14 @@ export class HttpConnection implements RequestHost, Guard {
     request.finish()
     if (hasLeft || connection.signal.aborted) return
     // What is wrong with the request's body is the client's doing.
-    if (error instanceof HttpError && error.status < 500) connection.tellEnd(error)
+    const isTheirs = error instanceof HttpError && error.status < 500
+    if (isTheirs) connection.tellEnd(error)
     else this.#log(request, error)
     connection.markTold()
+    const reason = { kind: isTheirs ? 'closed-here' : 'handler-failed' } as const
     // An end of the connection is the end of such a body: only a reset is none.
-    if (endsWithConnection) connection.cut({ kind: 'handler-failed' }, error)
-    else connection.closeBecause({ kind: 'handler-failed' }, error)
+    if (endsWithConnection) connection.cut(reason, error)
+    else connection.closeBecause(reason, error)
   }
 
   /** Answers what a handler threw. */
@@ -336,7 +338,9 @@ export class HttpConnection implements RequestHost, Guard {
     if (connection.signal.aborted || connection.writer.isClosing) {
       this.#tell(request, UNANSWERED, false)
       request.finish()
-      throw error
+      if (!(error instanceof HttpError)) throw error
+      connection.tellEnd(error)
+      return false
     }
     if (request.isAnswered) {
       this.#log(request, error)

@@ -269,6 +269,16 @@ test('A body that breaks its framing within an answer cuts that short, and is no
   expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
 })
 
+test('A client that is gone before its body was read is no fault of the handler', async () => {
+  await using http = new HttpInMemory(async (one) => {
+    one.connection.abort()
+    throw new HttpError(400, 'never sent')
+  })
+  await http.send(request('GET /'))
+  await http.pair.server.closed
+  expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
+})
+
 test('RequestBody.bytes() makes one body of a hundred thousand chunks of one byte', async () => {
   const size = 100_000
   let body: Buffer | undefined
