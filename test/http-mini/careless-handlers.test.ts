@@ -279,6 +279,43 @@ test('A client that is gone before its body was read is no fault of the handler'
   expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
 })
 
+describe('A request that is used after its answer', () => {
+  test('has a body that is closed and a signal that stays as it is', async () => {
+    let kept: HttpRequest | undefined
+    {
+      await using http = new HttpInMemory((one) => {
+        kept = one
+        return 'answered'
+      })
+      const fields = ['Connection: close', 'Content-Length: 5']
+      expect(statusOf(await http.send(request('POST /', { fields })))).toBe(200)
+      expect(await rejection((kept as HttpRequest).bytes())).toBeInstanceOf(ClosedError)
+      expect(kept?.signal.aborted).toBe(false)
+      expect(kept?.signal).toBe(kept?.signal)
+    }
+    expect(kept?.signal.aborted).toBe(false)
+  })
+
+  test('knows that its client has left, whenever it is asked', async () => {
+    let kept: HttpRequest | undefined
+    await using http = new HttpInMemory((one) => {
+      kept = one
+      return stream(
+        (async function* endless() {
+          for (;;) {
+            yield 'more'
+            await loopTurns(1)
+          }
+        })(),
+      )
+    })
+    await http.send(request('GET /'))
+    http.pair.client.writer.writeEof()
+    await http.pair.server.closed
+    expect(kept?.signal.aborted).toBe(true)
+  })
+})
+
 test('RequestBody.bytes() makes one body of a hundred thousand chunks of one byte', async () => {
   const size = 100_000
   let body: Buffer | undefined
