@@ -167,6 +167,7 @@ export class HttpConnection implements RequestHost, Guard {
   }
 
   #sendRefusal(error: HttpError): void {
+    this.connection.log.debug({ err: error, status: error.status }, 'a request was refused')
     const { head, body } = planResponse(toErrorResponse(error), {
       isHead: false,
       minor: 1,
@@ -259,11 +260,12 @@ export class HttpConnection implements RequestHost, Guard {
       throw error
     }
     if (source !== undefined) return this.#stream(request, response, planned, source)
-    const { head, body, persists } = planned
+    const { head, body, framing, persists } = planned
     this.#beginAnswer(request)
-    if (typeof body === 'string') this.#writer.write(head + body)
-    else {
-      this.#writer.write(head)
+    if (typeof body === 'string') {
+      this.#writer.write(head + body, framing === body.length ? 'latin1' : 'utf8')
+    } else {
+      this.#writer.write(head, 'latin1')
       if (body instanceof Uint8Array) this.#writer.write(body)
     }
     letGo(response.body)
