@@ -52,8 +52,10 @@ const PCT = '%[0-9A-Fa-f]{2}'
 const UNRESERVED = 'A-Za-z0-9\\-._~'
 const SUB_DELIMS = "!$&'()*+,;="
 const REG_NAME = new RegExp(`^(?:[${UNRESERVED}${SUB_DELIMS}]|${PCT})+$`)
+/** What the URL Standard leaves as it is, and RFC 3986 has not. */
+const OF_URL = '[\\]|^'
 const PATH_AND_QUERY = new RegExp(
-  `^(/(?:[${UNRESERVED}${SUB_DELIMS}:@/]|${PCT})*)(?:\\?((?:[${UNRESERVED}${SUB_DELIMS}:@/?]|${PCT})*))?$`,
+  `^(/(?:[${UNRESERVED}${SUB_DELIMS}:@/${OF_URL}]|${PCT})*)(?:\\?((?:[${UNRESERVED}${SUB_DELIMS}:@/?${OF_URL}{}\`\\\\]|${PCT})*))?$`,
 )
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
 /** No method that is in use is half as long; what is longer is no request. */
