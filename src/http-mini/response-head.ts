@@ -67,9 +67,17 @@ function connectionField(persists: boolean, minor: 0 | 1, status = 200): string 
  * Plans an answer.
  *
  * @throws TypeError for fields that are not the application's to set, and for a length that is none or not that of the body
+ * @throws RangeError for a status that a middleware has made none of
  */
 export function planResponse(response: HttpResponse, to: AnswerTo): PlannedResponse {
-  const { status, body } = response
+  const { status } = response
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(
+      `a status must be a whole number from 200 to 599, not ${JSON.stringify(status)}`,
+    )
+  }
+  // RFC 9110 15.3.6: 205 has no content, and says so, since it is framed as any other.
+  const body = status === 205 ? undefined : response.body
   let { persists } = to
   let fields = ''
   let declared: number | undefined
