@@ -243,6 +243,32 @@ describe('A body that is read and not awaited', () => {
   })
 })
 
+test('100 Continue is no part of an answer that has begun, which is the last', async () => {
+  await using http = new HttpInMemory((one) =>
+    stream(
+      (async function* early() {
+        yield 'early '
+        yield await one.text()
+      })(),
+    ),
+  )
+  const fields = ['Expect: 100-continue', 'Content-Length: 5']
+  const begun = await http.send(request('POST /', { fields }))
+  expect(begun).toContain('\r\nConnection: close\r\n')
+  expect(begun).not.toContain('100')
+  expect(await http.send('hello')).toBe('5\r\nhello\r\n0\r\n\r\n')
+  expect(http.hasEnded).toBe(true)
+})
+
+test('A body that breaks its framing within an answer cuts that short, and is no fault of the handler', async () => {
+  await using http = new HttpInMemory((one) => stream(one.body))
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const answer = await http.send(`${head}2\r\nab\r\nnone\r\n`)
+  expect(answer.endsWith('\r\n\r\n2\r\nab\r\n')).toBe(true)
+  expect(http.hasEnded).toBe(true)
+  expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
+})
+
 test('RequestBody.bytes() makes one body of a hundred thousand chunks of one byte', async () => {
   const size = 100_000
   let body: Buffer | undefined
