@@ -21,6 +21,7 @@ const millis = Number(values.millis)
 const PEERS = [
   ['node:http', 'node-http'],
   ['a function', 'standpipe-http', 'plain'],
+  ['a function with json()', 'standpipe-http', 'helper'],
   ['an async function', 'standpipe-http', 'async'],
   ['a router', 'standpipe-http', 'router'],
 ]

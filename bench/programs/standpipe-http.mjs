@@ -5,13 +5,14 @@ import { reportCpu } from './report-cpu.mjs'
 const BODY = { hello: 'world' }
 
 const handlers = {
-  plain: () => json(BODY),
+  plain: () => BODY,
+  helper: () => json(BODY),
   async: async () => {
     await Promise.resolve()
-    return json(BODY)
+    return BODY
   },
   router: new Router()
-    .get('/', () => json(BODY))
+    .get('/', () => BODY)
     .get('/users/:id', ({ params }) => json(params))
     .post('/users', async (request) => json(await request.json())),
 }

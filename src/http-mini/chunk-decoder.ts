@@ -6,7 +6,7 @@
  * read are refused (RFC 9110 6.5.1).
  */
 import type { FrameSource, Framing } from '../protocol/framing.js'
-import { FieldSection, hasControl } from './field-section.js'
+import { FieldSection, hasOther } from './field-section.js'
 import { HttpError } from './http-error.js'
 import { HttpHeaders, NUMBERS_PER_FIELD } from './http-headers.js'
 import type { ResolvedHttpLimits } from './http-limits.js'
@@ -163,7 +163,8 @@ export class ChunkDecoder implements Framing<Buffer | HttpHeaders> {
   #trailers(source: FrameSource): HttpHeaders | undefined {
     const { size } = source
     const { trailerBytes, fields } = this.#limits
-    if (this.#seen > 0 && size < trailerBytes && !hasControl(source, this.#seen)) {
+    const plain = this.#section?.plain
+    if (plain !== undefined && size < trailerBytes && !hasOther(source, this.#seen, plain)) {
       this.#seen = size
       return undefined
     }

@@ -7,7 +7,7 @@
 import type { FrameSource } from '../protocol/framing.js'
 import { HttpError } from './http-error.js'
 import { NUMBERS_PER_FIELD } from './http-headers.js'
-import { COLON, CR, FIELD_VALUE, isWhite, LF, SPACE, TAB, TOKEN } from './octets.js'
+import { COLON, CR, FIELD_VALUE, isWhite, LF, TOKEN } from './octets.js'
 
 export class FieldSection {
   readonly #maxFields: number
@@ -15,10 +15,17 @@ export class FieldSection {
   readonly places: number[] = []
   /** Where the line begins that is not yet whole, counted the same way. */
   #line: number
+  /** The octets that go on with that line and tell nothing new. */
+  #plain = TOKEN
 
   constructor(start: number, maxFields: number) {
     this.#line = start
     this.#maxFields = maxFields
+  }
+
+  /** Which octets need no look at the line that is not yet whole: those of a name, or of a value. */
+  get plain(): Uint8Array {
+    return this.#plain
   }
 
   /**
@@ -44,7 +51,10 @@ export class FieldSection {
       const nameStart = at
       let i = at
       while (i < stop && TOKEN[bytes[i] as number] === 1) i++
-      if (i >= stop) break
+      if (i >= stop) {
+        this.#plain = TOKEN
+        break
+      }
       if (i === nameStart || bytes[i] !== COLON) {
         throw badField('a field has no name that a colon follows at once')
       }
@@ -52,7 +62,10 @@ export class FieldSection {
       while (i < stop && isWhite(bytes[i] as number)) i++
       const valueStart = i
       while (i < stop && FIELD_VALUE[bytes[i] as number] === 1) i++
-      if (i >= stop) break
+      if (i >= stop) {
+        this.#plain = FIELD_VALUE
+        break
+      }
       if (bytes[i] !== CR) throw badField('a field value has an octet that may not be in it')
       if (i + 1 >= stop) break
       if (bytes[i + 1] !== LF) throw badField('a CR without its LF')
@@ -61,6 +74,7 @@ export class FieldSection {
       places.push(nameStart - base, nameEnd - base, valueStart - base, valueEnd - base)
       at = i + 2
       this.#line = at - base
+      this.#plain = TOKEN
     }
     if (stop === limit) throw tooLarge('the fields are longer than they may be')
     return 0
@@ -76,14 +90,13 @@ function tooLarge(why: string): HttpError {
 }
 
 /**
- * Whether the bytes from `from` on hold a control other than a tab, or follow a CR: the end of a line, or what may not be
- * there. Until then a line that is not whole need not be looked at again.
+ * Whether the bytes from `from` on hold one that is not `plain`, or follow a CR: until then a line that is not whole has
+ * nothing that would end it or may not be there, and need not be looked at again.
  */
-export function hasControl(source: FrameSource, from: number): boolean {
+export function hasOther(source: FrameSource, from: number, plain: Uint8Array): boolean {
   if (from > 0 && source.size > from && source.byteAt(from - 1) === CR) return true
   for (let i = from; i < source.size; i++) {
-    const octet = source.byteAt(i)
-    if ((octet < SPACE && octet !== TAB) || octet === 0x7f) return true
+    if (plain[source.byteAt(i)] !== 1) return true
   }
   return false
 }

@@ -68,14 +68,14 @@ export class FileBody implements AsyncIterable<Uint8Array> {
   async #open(): Promise<FileHandle> {
     const { path, dev, ino } = this.#file
     const handle = await open(path, OPEN_FLAGS)
+    let isSame = false
     try {
       const now = await handle.stat({ bigint: true })
-      if (now.dev === dev && now.ino === ino) return handle
-    } catch (error) {
-      await handle.close()
-      throw error
+      isSame = now.dev === dev && now.ino === ino
+    } finally {
+      if (!isSame) await handle.close()
     }
-    await handle.close()
+    if (isSame) return handle
     throw new Error(`send ${path}: the file was replaced before it was sent`)
   }
 

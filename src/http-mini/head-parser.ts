@@ -6,11 +6,11 @@
  * at the same octet however the bytes were cut. What the fields mean is for `message-framing.ts`.
  */
 import type { FrameSource, Framing } from '../protocol/framing.js'
-import { FieldSection, hasControl } from './field-section.js'
+import { FieldSection, hasOther } from './field-section.js'
 import { HttpError } from './http-error.js'
 import type { ResolvedHttpLimits } from './http-limits.js'
 import { readFraming } from './message-framing.js'
-import { CR, isDigit, LF, SPACE, TOKEN } from './octets.js'
+import { CR, isDigit, LF, SPACE, TOKEN, VISIBLE } from './octets.js'
 import { RequestHead } from './request-head.js'
 import { readTarget, type RequestTarget } from './request-target.js'
 
@@ -39,6 +39,8 @@ export class HeadParser implements Framing<RequestHead> {
   #targetStart = 0
   #targetEnd = 0
   #target: RequestTarget | undefined
+  /** The octets that go on with the request line and tell nothing new; undefined where every octet does. */
+  #plain: Uint8Array | undefined
   /** There from the end of the request line on. */
   #section: FieldSection | undefined
 
@@ -85,12 +87,13 @@ export class HeadParser implements Framing<RequestHead> {
   }
 
   #needsLook(source: FrameSource): boolean {
-    // A method or a target without an end has no control that would tell.
+    // A method or a target without an end has no octet that would tell.
     const { size } = source
     const isLong =
       this.#section === undefined &&
       (this.#longest === 0 ? size - this.#start > MAX_METHOD_BYTES : size > this.#longest)
-    return isLong || hasControl(source, this.#seen)
+    const plain = this.#section === undefined ? this.#plain : this.#section.plain
+    return isLong || plain === undefined || hasOther(source, this.#seen, plain)
   }
 
   /** The length of the whole head that begins at `base`, or 0 when it has not come yet. */
@@ -122,6 +125,7 @@ export class HeadParser implements Framing<RequestHead> {
     let at = start
     while (at < end && TOKEN[bytes[at] as number] === 1) at++
     if (at - start > MAX_METHOD_BYTES) throw badLine('the method is too long')
+    this.#plain = TOKEN
     if (at === end) return 0
     if (at === start || bytes[at] !== SPACE) throw badLine('it begins with no method')
     const methodEnd = at
@@ -135,9 +139,11 @@ export class HeadParser implements Framing<RequestHead> {
         `the request target is longer than ${this.#limits.targetBytes} bytes`,
       )
     }
+    this.#plain = VISIBLE
     if (at === end) return 0
     if (at === targetStart || bytes[at] !== SPACE) throw badLine('no target stands alone in it')
     const targetEnd = at++
+    this.#plain = undefined
     if (!this.#version(bytes, at, end)) return 0
 
     this.#method = methodOf(bytes, start, methodEnd)
@@ -182,6 +188,7 @@ export class HeadParser implements Framing<RequestHead> {
     this.#seen = 0
     this.#start = 0
     this.#longest = 0
+    this.#plain = undefined
     this.#target = undefined
     this.#section = undefined
     return head

@@ -74,6 +74,8 @@ export class HttpConnection implements RequestHost, Guard {
   readonly #settings: HttpSettings
   readonly #parser: HeadParser
   #isInBody = false
+  /** Whether the latest request has something of its answer. */
+  #hasBegunAnswer = false
   #count = 0
   /** Read ahead, to know whether an answer is the last. */
   #next: RequestHead | undefined
@@ -165,6 +167,7 @@ export class HttpConnection implements RequestHost, Guard {
   }
 
   #sendRefusal(error: HttpError): void {
+    this.connection.log.debug({ err: error, status: error.status }, 'a request was refused')
     const { head, body } = planResponse(toErrorResponse(error), {
       isHead: false,
       minor: 1,
@@ -178,6 +181,7 @@ export class HttpConnection implements RequestHost, Guard {
   /** Whether another request can follow. */
   #answerTo(head: RequestHead): boolean | Promise<boolean> {
     const request = new IncomingRequest(this, head, ++this.#count)
+    this.#hasBegunAnswer = false
     if (this.#settings.onAnswer !== undefined) this.#beginTelling()
     let result: HandlerResult | Promise<HandlerResult>
     try {
@@ -216,13 +220,18 @@ export class HttpConnection implements RequestHost, Guard {
     return this.#send(request, to, toResponse(result))
   }
 
+  #beginAnswer(request: IncomingRequest): void {
+    request.isAnswered = true
+    this.#hasBegunAnswer = true
+  }
+
   #sendWhole(
     request: IncomingRequest,
     to: AnswerTo,
     type: string,
     body: string | Uint8Array,
   ): boolean | Promise<boolean> {
-    request.isAnswered = true
+    this.#beginAnswer(request)
     if (typeof body === 'string') {
       const length = Buffer.byteLength(body)
       const head = plainHead(type, length, to)
@@ -251,11 +260,12 @@ export class HttpConnection implements RequestHost, Guard {
       throw error
     }
     if (source !== undefined) return this.#stream(request, response, planned, source)
-    const { head, body, persists } = planned
-    request.isAnswered = true
-    if (typeof body === 'string') this.#writer.write(head + body)
-    else {
-      this.#writer.write(head)
+    const { head, body, framing, persists } = planned
+    this.#beginAnswer(request)
+    if (typeof body === 'string') {
+      this.#writer.write(head + body, framing === body.length ? 'latin1' : 'utf8')
+    } else {
+      this.#writer.write(head, 'latin1')
       if (body instanceof Uint8Array) this.#writer.write(body)
     }
     letGo(response.body)
@@ -268,7 +278,7 @@ export class HttpConnection implements RequestHost, Guard {
     { head, framing, persists }: PlannedResponse,
     source: FramedSource,
   ): Promise<boolean> {
-    request.isAnswered = true
+    this.#beginAnswer(request)
     const { connection } = this
     const writer = this.#writer
     const gone = new AbortController()
@@ -311,11 +321,15 @@ export class HttpConnection implements RequestHost, Guard {
     const { connection } = this
     request.finish()
     if (hasLeft || connection.signal.aborted) return
-    this.#log(request, error)
+    // What is wrong with the request's body is the client's doing.
+    const isTheirs = error instanceof HttpError && error.status < 500
+    if (isTheirs) connection.tellEnd(error)
+    else this.#log(request, error)
     connection.markTold()
+    const reason = { kind: isTheirs ? 'closed-here' : 'handler-failed' } as const
     // An end of the connection is the end of such a body: only a reset is none.
-    if (endsWithConnection) connection.cut({ kind: 'handler-failed' }, error)
-    else connection.closeBecause({ kind: 'handler-failed' }, error)
+    if (endsWithConnection) connection.cut(reason, error)
+    else connection.closeBecause(reason, error)
   }
 
   /** Answers what a handler threw. */
@@ -326,7 +340,9 @@ export class HttpConnection implements RequestHost, Guard {
     if (connection.signal.aborted || connection.writer.isClosing) {
       this.#tell(request, UNANSWERED, false)
       request.finish()
-      throw error
+      if (!(error instanceof HttpError)) throw error
+      connection.tellEnd(error)
+      return false
     }
     if (request.isAnswered) {
       this.#log(request, error)
@@ -401,7 +417,8 @@ export class HttpConnection implements RequestHost, Guard {
       this.#isInBody = true
       this.connection.guard = this
     }
-    if (asksForIt) this.#writer.write(CONTINUE)
+    // Within an answer it would be a part of it.
+    if (asksForIt && !this.#hasBegunAnswer) this.#writer.write(CONTINUE)
   }
 
   /** Takes HTTP off the connection. */

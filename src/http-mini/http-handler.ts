@@ -6,11 +6,11 @@ import { resolveHttpLimits, type HttpLimits } from './http-limits.js'
 import type { HttpRequest } from './http-request.js'
 import type { HttpHandler } from './http-response.js'
 
-/** How long a client may take over what, in milliseconds; `Infinity` switches a guard off. */
-export interface HttpDeadlineOptions extends Pick<
-  DeadlineOptions,
-  'firstByteMs' | 'writeStallMs' | 'halfClosedMs'
-> {
+/**
+ * How long a client may take over what, in milliseconds; `Infinity` switches a guard off. `messageMs` and `idleMs` hold for
+ * connections that were taken over by `upgrade()`, and for no others.
+ */
+export interface HttpDeadlineOptions extends DeadlineOptions {
   /** For a head, from its first byte, however it drips in; past it 408. @default 10000 */
   headerMs?: number | undefined
   /** For the next request on a connection that is kept. @default 5000 */
@@ -22,6 +22,7 @@ export interface HttpDeadlineOptions extends Pick<
 /** What {@link httpHandler} takes. */
 export interface HttpOptions {
   limits?: HttpLimits | undefined
+  /** Of a connection that is taken over, those of its server hold again. */
   deadlines?: HttpDeadlineOptions | undefined
   /** Called when an answer was written, or could not be: for access logs. It must not throw. */
   onAnswer?: ((request: HttpRequest, info: AnswerInfo) => void) | undefined

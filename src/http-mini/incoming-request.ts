@@ -28,6 +28,8 @@ export class IncomingRequest implements HttpRequest {
   #query: URLSearchParams | undefined
   #controller: AbortController | undefined
   #stopListening: (() => void) | undefined
+  /** Whether what happens to the connection is no concern of it any more. */
+  #isFinished = false
 
   constructor(host: RequestHost, head: RequestHead, number: number) {
     this.#host = host
@@ -82,7 +84,10 @@ export class IncomingRequest implements HttpRequest {
 
   get body(): RequestBody {
     const { headers, bodyLength, expectsContinue } = this.head
-    this.#body ??= new RequestBody(this.#host, headers, bodyLength, expectsContinue)
+    if (this.#body === undefined) {
+      this.#body = new RequestBody(this.#host, headers, bodyLength, expectsContinue)
+      if (this.#isFinished) this.#body.close()
+    }
     return this.#body
   }
 
@@ -91,6 +96,7 @@ export class IncomingRequest implements HttpRequest {
       const controller = new AbortController()
       const { signal } = this.connection
       this.#controller = controller
+      if (this.#isFinished) return controller.signal
       this.#stopListening = onAbort(signal, () => {
         controller.abort(signal.reason)
       })
@@ -118,11 +124,13 @@ export class IncomingRequest implements HttpRequest {
 
   /** Its client has left. @internal */
   abandon(reason: unknown): void {
-    this.#controller?.abort(reason)
+    this.#controller ??= new AbortController()
+    this.#controller.abort(reason)
   }
 
   /** It has been answered. @internal */
   finish(): void {
+    this.#isFinished = true
     this.#stopListening?.()
     this.#stopListening = undefined
     this.#body?.close()

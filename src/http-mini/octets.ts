@@ -33,6 +33,9 @@ export const TOKEN = table(`${ALPHA_DIGIT}!#$%&'*+-.^_\`|~`)
 export const FIELD_VALUE = new Uint8Array(256).fill(1, SPACE).fill(0, 0x7f, 0x80)
 FIELD_VALUE[TAB] = 1
 
+/** Visible ASCII: what a request target is made of before it is looked at more closely. */
+export const VISIBLE = new Uint8Array(256).fill(1, SPACE + 1, 0x7f)
+
 /**
  * The octets of a path but for `%`, which two hex digits follow. Three of them RFC 3986 has not, and yet browsers and `fetch`
  * send them as they are: the URL Standard does not encode them. They part nothing, and nobody takes them for anything else.

@@ -57,7 +57,7 @@ const DEFAULT_HEARTBEAT_MS = 15_000
  * For many clients of the same events: a Broadcaster of what `encodeEvent()` gives, and `broadcaster.subscribe()` as
  * the source of each.
  *
- * @throws RangeError, TypeError for an option that is none
+ * @throws RangeError, TypeError for a source or an option that is none
  */
 export function sse(
   request: HttpRequest<object>,
@@ -97,6 +97,10 @@ export function sse(
 function textsOf(
   source: AsyncIterable<SentEvent> | Iterable<SentEvent>,
 ): AsyncIterator<EventText, undefined> {
+  // A text can be iterated over as well, letter by letter.
+  if (typeof source !== 'object' || source === null) {
+    throw new TypeError(`source must be a function or an iterable of events, not ${typeof source}`)
+  }
   const events =
     Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
   return {

@@ -3,6 +3,7 @@
  * stop are those of every other server.
  */
 import type { TcpAddress, UnixAddress } from '../protocol/connection.js'
+import type { RefusalReason } from '../server/admission.js'
 import { startServer, type Server, type ServerOptions } from '../server/start-server.js'
 import {
   httpHandler,
@@ -10,9 +11,13 @@ import {
   type HttpDeadlineOptions,
   type HttpOptions,
 } from './http-handler.js'
-import type { HttpHandler } from './http-response.js'
+import { text, type HttpHandler } from './http-response.js'
+import { planResponse } from './response-head.js'
 
-/** What {@link startHttpServer} takes: all that a server takes, with HTTP's own deadlines. */
+/**
+ * What {@link startHttpServer} takes: all that a server takes, with HTTP's own deadlines. Its `refusal` is 503, or 403 for an
+ * address that is not allowed, unless it is said.
+ */
 export interface HttpServerOptions extends Omit<ServerOptions, 'deadlines'>, HttpOptions {
   deadlines?: HttpDeadlineOptions | undefined
 }
@@ -47,8 +52,19 @@ export async function startHttpServer(
   app: HttpHandler | HttpApp,
   { limits, onAnswer, deadlines, ...options }: HttpServerOptions = {},
 ): Promise<Server> {
-  return await startServer(
-    httpHandler(app, { limits, onAnswer, deadlines }),
-    options as ServerOptions,
-  )
+  return await startServer(httpHandler(app, { limits, onAnswer, deadlines }), {
+    refusal: refuse,
+    ...options,
+    deadlines,
+  } as ServerOptions)
+}
+
+/** What a client is told that gets no connection: RFC 9110 15.5.4 and 15.6.4. */
+function refuse(reason: RefusalReason): string {
+  const isForbidden = reason === 'denied' || reason === 'not-allowed'
+  const answer = text(isForbidden ? 'not for this address\n' : 'too many connections\n', {
+    status: isForbidden ? 403 : 503,
+  })
+  const { head, body } = planResponse(answer, { isHead: false, minor: 1, persists: false })
+  return head + (body as string)
 }

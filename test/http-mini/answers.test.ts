@@ -288,6 +288,14 @@ describe('what a handler gives', () => {
   })
 })
 
+test('a refusal is told at debug, with what was wrong', async () => {
+  await using http = new HttpInMemory(() => '')
+  await http.send('GET / HTTP/1.1\r\n\r\n')
+  expect(http.logger.records).toMatchObject([
+    { level: 'debug', fields: { status: 400, err: { message: 'no Host' } } },
+  ])
+})
+
 describe('upgrade()', () => {
   const fields = ['Connection: Upgrade', 'Upgrade: chat/2, other']
 

@@ -243,6 +243,79 @@ describe('A body that is read and not awaited', () => {
   })
 })
 
+test('100 Continue is no part of an answer that has begun, which is the last', async () => {
+  await using http = new HttpInMemory((one) =>
+    stream(
+      (async function* early() {
+        yield 'early '
+        yield await one.text()
+      })(),
+    ),
+  )
+  const fields = ['Expect: 100-continue', 'Content-Length: 5']
+  const begun = await http.send(request('POST /', { fields }))
+  expect(begun).toContain('\r\nConnection: close\r\n')
+  expect(begun).not.toContain('100')
+  expect(await http.send('hello')).toBe('5\r\nhello\r\n0\r\n\r\n')
+  expect(http.hasEnded).toBe(true)
+})
+
+test('A body that breaks its framing within an answer cuts that short, and is no fault of the handler', async () => {
+  await using http = new HttpInMemory((one) => stream(one.body))
+  const head = 'POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n'
+  const answer = await http.send(`${head}2\r\nab\r\nnone\r\n`)
+  expect(answer.endsWith('\r\n\r\n2\r\nab\r\n')).toBe(true)
+  expect(http.hasEnded).toBe(true)
+  expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
+})
+
+test('A client that is gone before its body was read is no fault of the handler', async () => {
+  await using http = new HttpInMemory(async (one) => {
+    one.connection.abort()
+    throw new HttpError(400, 'never sent')
+  })
+  await http.send(request('GET /'))
+  await http.pair.server.closed
+  expect(http.logger.records.map(({ level }) => level)).toEqual(['info'])
+})
+
+describe('A request that is used after its answer', () => {
+  test('has a body that is closed and a signal that stays as it is', async () => {
+    let kept: HttpRequest | undefined
+    {
+      await using http = new HttpInMemory((one) => {
+        kept = one
+        return 'answered'
+      })
+      const fields = ['Connection: close', 'Content-Length: 5']
+      expect(statusOf(await http.send(request('POST /', { fields })))).toBe(200)
+      expect(await rejection((kept as HttpRequest).bytes())).toBeInstanceOf(ClosedError)
+      expect(kept?.signal.aborted).toBe(false)
+      expect(kept?.signal).toBe(kept?.signal)
+    }
+    expect(kept?.signal.aborted).toBe(false)
+  })
+
+  test('knows that its client has left, whenever it is asked', async () => {
+    let kept: HttpRequest | undefined
+    await using http = new HttpInMemory((one) => {
+      kept = one
+      return stream(
+        (async function* endless() {
+          for (;;) {
+            yield 'more'
+            await loopTurns(1)
+          }
+        })(),
+      )
+    })
+    await http.send(request('GET /'))
+    http.pair.client.writer.writeEof()
+    await http.pair.server.closed
+    expect(kept?.signal.aborted).toBe(true)
+  })
+})
+
 test('RequestBody.bytes() makes one body of a hundred thousand chunks of one byte', async () => {
   const size = 100_000
   let body: Buffer | undefined

@@ -81,6 +81,11 @@ describe('sse()', () => {
     expect(await next()).toBeUndefined()
   })
 
+  it.each(['text', undefined, 7])('refuses %j as a source', (source) => {
+    expect(() => send(source as never)).toThrow(TypeError)
+    expect(() => send(source as never)).toThrow(`not ${typeof source}`)
+  })
+
   it('tells the page when to connect again', async () => {
     expect(await send([], { retryMs: 2000 }).next()).toBe('retry: 2000\n\n')
   })

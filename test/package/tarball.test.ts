@@ -89,15 +89,17 @@ test('a worker loop finds what its thread runs, in the package and in a bundle o
 
 test('each class exists once over all entries', async () => {
   const source = `
-    import { BusyError, Connection } from 'standpipe'
+    import { BusyError, Connection, StandpipeError } from 'standpipe'
+    import { HttpError } from 'standpipe/http-mini'
     import { connectionPair } from 'standpipe/testing'
     const { client } = connectionPair()
     client.reader.readLine().catch(() => {})
     const busy = await client.reader.readLine().catch((error) => error)
     console.log(client instanceof Connection, busy instanceof BusyError, busy.code)
     client.abort()
+    console.log(new HttpError(404, 'none') instanceof StandpipeError)
   `
-  expect(await play('identity.mjs', source)).toBe('true true ERR_STANDPIPE_BUSY\n')
+  expect(await play('identity.mjs', source)).toBe('true true ERR_STANDPIPE_BUSY\ntrue\n')
 })
 
 test('the library entries load nothing but node: modules', async () => {
@@ -122,6 +124,7 @@ test('the library entries load nothing but node: modules', async () => {
 test('the types are those of a strict program, without skipLibCheck', async () => {
   const source = `
     import { openConnection, startServer, type Connection } from 'standpipe'
+    import { HttpError, Router, startHttpServer } from 'standpipe/http-mini'
     import { checkByteStream, connectionPair } from 'standpipe/testing'
     const server = await startServer(({ writer }: Connection) => { writer.write('hello\\n') })
     const port: number = server.address.port
@@ -130,6 +133,14 @@ test('the types are those of a strict program, without skipLibCheck', async () =
     const bytes: Buffer | null = await connection.reader.readLine({ encoding: 'buffer' })
     // @ts-expect-error what the kit calls among its own files is not public
     connection.closeBecause({ kind: 'ended' })
+    const router = new Router().get('/users/:id', async ({ params, body }) => {
+      for await (const piece of body) if (piece.length > 9) throw new HttpError(413, 'too much')
+      // @ts-expect-error the pattern has no such param
+      void params.name
+      return { id: params.id }
+    })
+    const web = await startHttpServer(router, { port: 0, limits: { bodyBytes: 10 } })
+    await startHttpServer(({ path, connection }) => path + connection.id, { port: web.address.port })
     export { line, bytes, checkByteStream, connectionPair }
   `
   await writeFile(path.join(folder, 'types.mts'), source)

@@ -81,6 +81,19 @@ export const requestLineCases: readonly HttpCase[] = [
   refused('an SSH greeting', LINE, 'SSH-2.0-OpenSSH_9.2\r\n'),
   refused('a line of an echo protocol', LINE, 'hello\r\n'),
   refused('the beginning of HTTP/2', 'RFC 9113 3.4', 'PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 505),
+  refused('a delimiter in the method, before the line is whole', METHOD, 'GE[T'),
+  refused('a control in the target, before the line is whole', LINE, 'GET /\x01a'),
+  refused('a version that is none, before the line is whole', 'RFC 9112 2.3', 'GET / HTX'),
+  refused(
+    'a delimiter in a name, before the line is whole',
+    'RFC 9110 5.1',
+    'GET / HTTP/1.1\r\nHost: a\r\nX[a',
+  ),
+  refused(
+    'a name without a colon, before the line is whole',
+    'RFC 9112 5',
+    'GET / HTTP/1.1\r\nHost: a\r\nX a',
+  ),
   {
     name: 'nothing but the end',
     clause: 'RFC 9112 9.6',

@@ -51,6 +51,11 @@ export const trailerCases: readonly HttpCase[] = [
   ),
   refusedInBody('a name without an end', 'RFC 9110 5.4', trailed('X'.repeat(20_000)), 431),
   refusedInBody('101 of them', 'RFC 9110 5.4', trailed('X-A: b\r\n'.repeat(101)), 431),
+  refusedInBody(
+    'a delimiter in a name, before the line is whole',
+    'RFC 9110 5.1',
+    `${post('Transfer-Encoding: chunked')}0\r\nX: y\r\nX[a`,
+  ),
   {
     name: 'a trailer that is still to come',
     clause: TRAILER,
