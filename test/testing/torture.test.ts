@@ -113,6 +113,21 @@ describe('torture()', () => {
     expect((await failureOf(scenario)).message).toContain(problem)
   })
 
+  test('reports a rejection that nobody handles', async () => {
+    // Those of the test runner would take it for one of the test's.
+    const listeners = process.listeners('unhandledRejection')
+    process.removeAllListeners('unhandledRejection')
+    try {
+      const error = await failureOf(async (attempt) => {
+        void Promise.reject(new Error('left behind'))
+        await conversation(attempt)
+      })
+      expect(error.message).toContain('a rejection is unhandled: Error: left behind')
+    } finally {
+      for (const listener of listeners) process.on('unhandledRejection', listener)
+    }
+  })
+
   test('names ten attempts, and counts the others', async () => {
     const error = await failureOf(
       async (attempt) => {
