@@ -98,6 +98,6 @@ console.log(`${reached} pages are reached, ${pages.length - reached} are not`)
 // /: Home, 2 links
 // /news: News, 3 links
 // /about.html: no title, 1 links
-// /news/1: It is noon, 1 links
+// /news/1: News 1, 1 links
 // /gone: error 404
 // 4 pages are reached, 1 are not

@@ -41,5 +41,5 @@ for (const result of results) console.log(result)
 // /delay/200: 200, 21 characters
 // /delay/100: 200, 21 characters
 // /json: 200, 16 characters
-// /missing: 404, 9 characters
+// /missing: 404, 30 characters
 // /nobody: ECONNREFUSED

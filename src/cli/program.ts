@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { defineConnect } from './connect-command.js'
 import { defineEcho } from './echo-command.js'
+import { defineHttp } from './http-command.js'
 import { defineProxy } from './proxy-command.js'
 
 /**
@@ -11,13 +12,14 @@ import { defineProxy } from './proxy-command.js'
 export function createProgram(version: string, printHelp: (text: string) => void): Command {
   const program = new Command('standpipe')
     .description(
-      'TCP and Unix sockets with the streams of asyncio: a line-echo server, a client and a fault proxy.',
+      'TCP and Unix sockets with the streams of asyncio: a line-echo server, a client, a small HTTP server and a fault proxy.',
     )
     .version(version)
     .exitOverride()
     .configureOutput({ writeOut: printHelp, outputError: () => {} })
   defineEcho(program)
   defineConnect(program)
+  defineHttp(program)
   defineProxy(program)
   return program
 }

@@ -47,8 +47,8 @@ export class RouteScope {
     if (errorHandler === undefined) return this.#pass(request, depth, inner)
     try {
       const answer = this.#pass(request, depth, inner)
-      if (!(answer instanceof Promise)) return answer
-      return answer.catch((error: unknown) => errorHandler(error, request))
+      if (!isThenable(answer)) return answer
+      return Promise.resolve(answer).catch((error: unknown) => errorHandler(error, request))
     } catch (error) {
       return errorHandler(error, request)
     }
@@ -64,6 +64,16 @@ export class RouteScope {
     const segments = segmentsOf(path)
     return this.#layers.filter(({ prefix }) => beginsWith(segments, prefix, depth))
   }
+}
+
+/** Whatever can be awaited counts, as it does for who sends the answer. */
+function isThenable(answer: Answer): answer is Promise<HandlerResult> {
+  return (
+    typeof answer === 'object' &&
+    answer !== null &&
+    'then' in answer &&
+    typeof answer.then === 'function'
+  )
 }
 
 async function passLayers(

@@ -112,7 +112,7 @@ class Site {
     opened: OpenedFile,
   ): Promise<HttpResponse> {
     const { precompressed = false, cacheControl, headers } = this.#options
-    const contentType = mediaTypeOf(opened.path)
+    const contentType = mediaTypeOf(segments.at(-1) ?? '')
     if (!precompressed)
       return await sendFile(opened, { request, contentType, cacheControl, headers })
     const coded = await this.#openCoded(request, segments).catch(async (error: unknown) => {

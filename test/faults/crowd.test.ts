@@ -23,6 +23,8 @@ type Random = (below: number) => number
 /** What it sent in lines, and what came back. */
 interface Peer {
   readonly kind: string
+  /** What each of its lines begins with: a reply that went astray is seen by it. */
+  readonly name: string
   readonly socket: net.Socket
   sent: string
   received: string
@@ -54,7 +56,7 @@ const KINDS: Readonly<
     peer.socket.end()
   },
   'stops in the middle of a line': async (peer, _random, later) => {
-    send(peer, 'half a li')
+    send(peer, `${peer.name}: half a li`)
     await later()
     peer.socket.end()
   },
@@ -71,7 +73,7 @@ const KINDS: Readonly<
 }
 
 function say(peer: Peer, line: string): void {
-  send(peer, `${line}\n`)
+  send(peer, `${peer.name}:${line}\n`)
 }
 
 function send(peer: Peer, text: string): void {
@@ -108,7 +110,8 @@ for (let seed = 1; seed <= SEEDS; seed++) {
       const playing: Promise<unknown>[] = []
       for (let n = 0; n < PEERS; n++) {
         const kind = kinds[random(kinds.length)] as string
-        const peer: Peer = { kind, socket: dial(server.address), sent: '', received: '' }
+        const name = `${n}`
+        const peer: Peer = { kind, name, socket: dial(server.address), sent: '', received: '' }
         peers.push(peer)
         peer.socket.on('data', (chunk: Buffer) => {
           peer.received += chunk.toString('latin1')

@@ -186,17 +186,14 @@ export const FAULTS = {
   F56: {
     fault: 'A pool whose factory always fails',
     does: 'rejects each waiter with the cause, and backs off',
-    open: 'the pool of resources is not built yet',
   },
   F57: {
     fault: 'A peer closes a connection that idles in a pool',
-    does: 'never hands it out, and opens another',
-    open: 'the pool of connections is not built yet',
+    does: 'never hands it out, and opens another, where `validate` looks at its `state`',
   },
   F58: {
     fault: 'A pool is closed while somebody waits',
     does: 'rejects who waits, and destroys what is being made',
-    open: 'the pool of resources is not built yet',
   },
   F61: {
     fault: 'A hundred callers, and their server is dead',
@@ -205,7 +202,6 @@ export const FAULTS = {
   F62: {
     fault: 'Malformed HTTP',
     does: 'answers with the right 4xx or 5xx and closes; never 200, and never a hang',
-    open: 'HTTP is not built yet',
   },
   F64: {
     fault: 'A terminal client whose server dies, Ctrl+C, Ctrl+D, stdin from a pipe',

@@ -69,6 +69,15 @@ describe('file()', () => {
     expect((await get(path)).headers).toMatchObject({ 'content-type': 'application/octet-stream' })
   })
 
+  it('lets fields of one’s own take the place of its own, whatever their case', async () => {
+    const path = await old('x.txt', 'x')
+    const own = { 'CACHE-CONTROL': 'no-store', 'content-type': 'text/x', Link: ['<a>', '<b>'] }
+    const { headers } = await file(path, { headers: own })
+    expect(headers.getAll('cache-control')).toEqual(['no-store'])
+    expect(headers.getAll('content-type')).toEqual(['text/x'])
+    expect(headers.getAll('link')).toEqual(['<a>', '<b>'])
+  })
+
   it('sends an empty file, and one of several blocks', async () => {
     expect(await get(await old('empty', ''))).toMatchObject({ status: 200, length: 0, body: '' })
     const large = Buffer.alloc(2 * BLOCK_BYTES + 1, 'x')

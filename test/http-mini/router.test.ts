@@ -288,6 +288,19 @@ describe('Router.onError()', () => {
     expect(await ask(router, '/%')).toBe('/%: the path has an escape that is none')
   })
 
+  it('waits for whatever can be awaited', async () => {
+    // oxlint-disable-next-line unicorn/no-thenable -- what a handler may give by mistake or on purpose
+    const withThen = (then: unknown): object => Object.fromEntries([['then', then]])
+    const router = new Router()
+      .get('/', () =>
+        withThen((_: unknown, fail: (error: Error) => void) => fail(new Error('late'))),
+      )
+      .get('/data', () => withThen('a word'))
+      .onError((error) => `instead: ${(error as Error).message}`)
+    expect(await ask(router, '/')).toBe('instead: late')
+    expect(router.handle(fakeRequest('/data'))).toEqual(withThen('a word'))
+  })
+
   it('may throw on', async () => {
     const router = new Router().onError((error) => {
       throw new HttpError(503, 'busy', { cause: error })

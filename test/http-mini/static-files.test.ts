@@ -140,6 +140,18 @@ describe('staticFiles()', () => {
     expect(await get('/files/inside.html')).toMatchObject({ status: 200, body: 'docs/page.html' })
   })
 
+  it('takes the type from the name that was asked for', async () => {
+    await write('bundle', 'code')
+    await symlink('bundle', join(root, 'app.js'))
+    expect(await get('/files/app.js')).toMatchObject({
+      headers: { 'content-type': 'text/javascript; charset=utf-8' },
+      body: 'code',
+    })
+    expect(await get('/files/bundle')).toMatchObject({
+      headers: { 'content-type': 'application/octet-stream' },
+    })
+  })
+
   it('sends hidden files where it is told to', async () => {
     expect(await get('/files/.secret', {}, { hidden: true })).toMatchObject({ body: '.secret' })
   })

@@ -38,9 +38,9 @@ export class MalformedReply extends Error {
   override name = 'MalformedReply'
 }
 
-const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) ([\t\u0020-\u007e\u0080-\u00ff]*)$/
+const STATUS_LINE = /^HTTP\/1\.1 ([1-5]\d\d) ([\t -~\u0080-\u00ff]*)$/
 const FIELD_LINE =
-  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([^\t ](?:[\t\u0020-\u007e\u0080-\u00ff]*[^\t ])?|)[\t ]*$/
+  /^([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[\t ]*([!-~\u0080-\u00ff](?:[\t -~\u0080-\u00ff]*[!-~\u0080-\u00ff])?|)[\t ]*$/
 const IMF_DATE =
   /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d\d (?:Jan|Feb|Mar|Apr|May|Jun|Jul|Aug|Sep|Oct|Nov|Dec) \d{4} \d\d:\d\d:\d\d GMT$/
 

@@ -349,6 +349,23 @@ describe('black-hole', () => {
     expect((await server.closed).reason.kind).toBe('reset')
   })
 
+  test('does not keep an end from a client that is gone, nor that client’s reset from the server', async () => {
+    const { client, server, clock, proxy } = through({
+      faults: [
+        { kind: 'black-hole', direction: 'toTarget' },
+        { kind: 'latency', latencyMs: 100, direction: 'toClient' },
+      ],
+    })
+    server.writer.writeEof()
+    await clock.advance(10)
+    client.abort()
+    await clock.advance(1000)
+    expect(server.state).toBe('localEnded')
+    await proxy.clear()
+    await loopTurns(10)
+    expect((await server.closed).reason.kind).toBe('reset')
+  })
+
   test('with an end closes both ends then', async () => {
     const { client, server, clock } = through({
       faults: [{ kind: 'black-hole', endAfterMs: 1000 }],
