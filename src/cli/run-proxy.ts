@@ -1,4 +1,5 @@
 /** Runs `standpipe proxy`: the fault proxy of standpipe/testing, its events as lines, and its statistics at the end. */
+import { MAX_TIMER_MS } from '../concurrency/clock.js'
 import type { Address } from '../protocol/connection.js'
 import { FaultProxy } from '../testing/fault-proxy.js'
 import type { FaultProxyEvent, FaultProxyStats } from '../testing/fault-tally.js'
@@ -53,7 +54,10 @@ export async function runProxy(
       proxy.abort()
     },
   }
+  // While it is down nothing listens, and nothing else would keep the process.
+  const alive = setInterval(() => {}, MAX_TIMER_MS)
   const exitCode = await stopAtSignal(running, signals, flags, log)
+  clearInterval(alive)
   const { stats, seed } = proxy
   if (lines === undefined) printWords(`standpipe proxy: ${describeStats(stats)}`)
   else await lines.end({ event: 'stats', seed, ...stats })

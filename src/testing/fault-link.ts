@@ -14,7 +14,7 @@ import type { Clock } from '../concurrency/clock.js'
 import type { CloseKind, Connection } from '../protocol/connection.js'
 import type { ActiveFault } from './active-fault.js'
 import { loopTurns } from './fake-clock.js'
-import type { FaultKind, FaultOf, FaultWay } from './fault.js'
+import type { FaultKind, FaultOf, FaultWay, ResetFault } from './fault.js'
 import type { SeededRandom } from './seeded-random.js'
 
 /** What Node reads at once. */
@@ -167,7 +167,6 @@ export class FaultLink {
   }
 
   #forget(item: Item): void {
-    if (this.#items[0] !== item) return
     this.#items.shift()
     this.#heldBytes -= item.bytes.length + ITEM_BYTES
     this.#wakeIntake?.()
@@ -258,7 +257,7 @@ export class FaultLink {
       this.#host.applied('bandwidth', this.#way)
     }
     for (const { settings, hold } of this.#holding('reset')) {
-      size = Math.min(size, (settings.afterBytes ?? 0) - this.#countSince(hold))
+      size = Math.min(size, afterBytesOf(settings) - this.#countSince(hold))
     }
     for (const { settings, hold } of this.#holding('data-limit')) {
       size = Math.min(size, settings.bytes - this.#countSince(hold))
@@ -315,7 +314,7 @@ export class FaultLink {
 
   get #resetIsDue(): boolean {
     return this.#holding('reset').some(
-      ({ settings, hold }) => this.#countSince(hold) >= (settings.afterBytes ?? 0),
+      ({ settings, hold }) => this.#countSince(hold) >= afterBytesOf(settings),
     )
   }
 
@@ -381,3 +380,7 @@ export class FaultLink {
 }
 
 const NO_BYTES = Buffer.alloc(0)
+
+function afterBytesOf({ afterBytes = 0 }: ResetFault): number {
+  return afterBytes
+}

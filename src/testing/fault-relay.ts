@@ -4,7 +4,7 @@ import type { Connection } from '../protocol/connection.js'
 import type { ActiveFault } from './active-fault.js'
 import { FaultLink, type FaultLinkHost } from './fault-link.js'
 import type { FaultProxyEvent, FaultTally } from './fault-tally.js'
-import type { FaultKind, FaultWay } from './fault.js'
+import type { FaultKind, FaultScope, FaultWay } from './fault.js'
 import { SeededRandom } from './seeded-random.js'
 
 export interface FaultRelayOptions {
@@ -73,8 +73,7 @@ export class FaultRelay implements FaultLinkHost {
 
   /** One draw for each fault and connection, whatever the order in which they meet. */
   strikes(fault: ActiveFault): boolean {
-    const { settings } = fault
-    const probability = settings.kind === 'down' ? 1 : (settings.probability ?? 1)
+    const { probability = 1 } = fault.settings as FaultScope
     const { seed, number } = this.#options
     return new SeededRandom(seed, number, 2, fault.id).next() < probability
   }

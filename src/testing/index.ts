@@ -61,3 +61,12 @@ export {
   type MemoryTransport,
   type MemoryTransportOptions,
 } from './memory-transport.js'
+export {
+  torture,
+  TortureError,
+  type TortureAttempt,
+  type TortureFailure,
+  type TortureOptions,
+  type TortureReport,
+  type TortureScenario,
+} from './torture.js'

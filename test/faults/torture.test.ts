@@ -1,12 +1,12 @@
-/** A conversation in which the nth operation of the transports fails, for every n and many errors: all comes to an end. */
+/** Conversations in which the nth operation of the transports fails, for every n and many errors: all comes to an end. */
 import { expect } from 'vitest'
 import { LineClient } from '../../src/client/line-client.js'
 import { StandpipeError } from '../../src/errors.js'
+import { httpHandler } from '../../src/http-mini/http-handler.js'
 import type { Connection } from '../../src/protocol/connection.js'
-import { runHandler } from '../../src/protocol/handler.js'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
-import { connectionPair, type MemoryOperation } from '../../src/testing/index.js'
+import { torture, type TortureAttempt } from '../../src/testing/index.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { watch, type Watched } from '../support/settled.js'
@@ -15,6 +15,7 @@ guardAgainstLeaks()
 
 const GAVE_UP = new Error('enough')
 const LINES = ['one', 'a longer line '.repeat(20), 'three', '']
+const CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO']
 
 /** Speaks line by line, half-closes, and reads what still comes. */
 async function speak({ reader, writer }: Connection, answers: string[]): Promise<void> {
@@ -31,87 +32,33 @@ async function speak({ reader, writer }: Connection, answers: string[]): Promise
   for await (const line of reader.lines()) answers.push(line)
 }
 
-interface Played {
-  /** Whether there was an operation of that number. */
-  readonly failed: MemoryOperation | undefined
-  readonly answers: readonly string[]
-  /** What the client's program came to. */
-  readonly outcome: unknown
-  readonly states: readonly string[]
-  readonly handlerSettled: boolean
-  readonly pendingTimers: number
-}
-
-async function play(nth: number, code: string): Promise<Played> {
-  let failed: MemoryOperation | undefined
-  const { client, server, clock } = connectionPair({
-    both: { logger: false },
-    // Little room, so that there are many operations.
-    transport: {
-      bufferBytes: 100,
-      intercept: (operation) => {
-        if (operation.nth !== nth) return undefined
-        failed = operation
-        return code
-      },
-    },
-  })
-  let handlerSettled = false
-  runHandler(server, lineEcho({ prefix: '' }), () => {
-    handlerSettled = true
-  })
-  const answers: string[] = []
-  const program = watch(speak(client, answers).finally(() => void client.close()))
-  const closings = [watch(client.closed), watch(server.closed), watch(client.writer.waitClosed())]
-  // Turns enough for the whole conversation; then more time than a linger takes, and less than any other deadline.
-  await loopTurns(300)
-  await clock.advance(15_000)
-  const outcome = program.state === 'pending' ? 'pending' : program.error
-  expect(closings.map(({ state }) => state)).not.toContain('pending')
-  return {
-    failed,
-    answers,
-    outcome,
-    states: [client.state, server.state],
-    handlerSettled,
-    pendingTimers: clock.pendingTimers,
+async function converse({ client, serve }: TortureAttempt, answers: string[]): Promise<void> {
+  serve(lineEcho({ prefix: '' }))
+  try {
+    await speak(client, answers)
+  } finally {
+    expect(answers).toEqual([...LINES, 'last words'].slice(0, answers.length))
+    await client.close()
   }
 }
 
-for (const code of ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO']) {
+for (const code of CODES) {
   fault(
     'F65',
     `${code} in any operation of a conversation ends it for both, with an error of the kit, and no wrong answer`,
     async ({ figure }) => {
-      const expected = [...LINES, 'last words']
-      let operations = 0
-      for (;;) {
-        const played = await play(operations + 1, code)
-        expect({ ...played, failed: undefined, answers: undefined, outcome: undefined }).toEqual({
-          states: ['closed', 'closed'],
-          handlerSettled: true,
-          pendingTimers: 0,
-        })
-        const { answers, outcome } = played
-        expect(answers).toEqual(expected.slice(0, answers.length))
-        expect(outcome === undefined || outcome instanceof StandpipeError).toBe(true)
-        if (played.failed === undefined) break
-        operations++
-      }
+      const { attempts } = await torture((attempt) => converse(attempt, []), { codes: [code] })
       // Without a failure the conversation is whole.
-      expect(operations).toBeGreaterThan(20)
-      figure('operations that were made to fail', operations)
+      expect(attempts).toBeGreaterThan(20)
+      figure('operations that were made to fail', attempts)
     },
   )
 }
 
 fault('F65', 'without a failure the same conversation is whole', async () => {
-  const { failed, answers, outcome } = await play(Infinity, '')
-  expect({ failed, answers, outcome }).toEqual({
-    failed: undefined,
-    answers: [...LINES, 'last words'],
-    outcome: undefined,
-  })
+  const answers: string[] = []
+  await torture((attempt) => converse(attempt, answers), { codes: [] })
+  expect(answers).toEqual([...LINES, 'last words'])
 })
 
 /** Requests that are pipelined, some with a deadline, some that are aborted, and one whose reply is long. */
@@ -128,44 +75,74 @@ async function ask(client: LineClient): Promise<readonly [string, Watched<unknow
   return asked
 }
 
-for (const code of ['ECONNRESET', 'EPIPE', 'EIO']) {
+for (const code of CODES) {
   fault(
     'F65',
     `${code} in any operation under a LineClient settles every request, with its own reply or an error`,
     async () => {
-      for (let nth = 1; ; nth++) {
-        let hasFailed = false
-        const {
-          client: connection,
-          server,
-          clock,
-        } = connectionPair({
-          both: { logger: false },
-          transport: {
-            bufferBytes: 100,
-            intercept: (operation) => {
-              if (operation.nth !== nth) return undefined
-              hasFailed = true
-              return code
-            },
-          },
-        })
-        runHandler(server, lineEcho({ prefix: '' }), () => {})
+      const scenario = async ({ client: connection, clock, serve }: TortureAttempt) => {
+        serve(lineEcho({ prefix: '' }))
         const client = new LineClient(connection, { clock })
         const asked = await ask(client)
         await loopTurns(200)
-        const closing = watch(client.close())
-        await clock.advance(20_000)
+        await client.close()
         for (const [line, { state, value, error }] of asked) {
           if (state === 'resolved') expect(value ?? '').toBe(line)
           else expect(error === GAVE_UP || error instanceof StandpipeError).toBe(true)
           expect(state).not.toBe('pending')
         }
-        expect(closing.state).toBe('resolved')
-        expect([connection.state, server.state]).toEqual(['closed', 'closed'])
-        expect(clock.pendingTimers).toBe(0)
-        if (!hasFailed) break
       }
+      const { operations } = await torture(scenario, { codes: [code] })
+      expect(operations).toBeGreaterThan(20)
+    },
+  )
+}
+
+const REQUESTS =
+  'GET /a HTTP/1.1\r\nHost: a\r\n\r\n' +
+  'POST /b HTTP/1.1\r\nHost: a\r\nContent-Length: 300\r\n\r\n' +
+  'x'.repeat(300) +
+  'GET /c HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n'
+
+/** Pipelined requests, one of them with a body; tells all that comes back, with the dates left out, also when it breaks. */
+async function browse(
+  { client, serve }: TortureAttempt,
+  tell: (received: string) => void,
+): Promise<void> {
+  serve(
+    httpHandler(async (request) => {
+      const body = request.method === 'POST' ? await request.text() : ''
+      return `${request.path} ${'z'.repeat(200)} ${body.length}`
+    }),
+  )
+  let received = ''
+  try {
+    client.writer.write(REQUESTS)
+    await client.writer.flush()
+    for await (const chunk of client.reader.chunks()) received += chunk.toString('latin1')
+  } finally {
+    tell(received.replaceAll(/^Date: .*$/gim, 'Date'))
+    await client.close()
+  }
+}
+
+for (const code of CODES) {
+  fault(
+    'F65',
+    `${code} in any operation under HTTP ends the connection, and what came is a beginning of the right answers`,
+    async () => {
+      let whole: string | undefined
+      const { operations } = await torture(
+        (attempt) =>
+          browse(attempt, (received) => {
+            whole ??= received
+            expect(whole.startsWith(received)).toBe(true)
+          }),
+        { codes: [code] },
+      )
+      expect(whole?.match(/HTTP\/1\.1 200 OK\r\n/g)).toHaveLength(3)
+      expect(whole).toContain('/b ')
+      expect(operations).toBeGreaterThan(10)
     },
   )
 }

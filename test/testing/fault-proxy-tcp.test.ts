@@ -15,7 +15,7 @@ import {
 } from '../../src/testing/index.js'
 import { eventually } from '../support/eventually.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { closedPort } from '../support/ports.js'
+import { closedPort, fullPort } from '../support/ports.js'
 import { portOf, serve } from '../support/serve.js'
 import { rejection, watch } from '../support/settled.js'
 import { temporaryFolder } from '../support/wire.js'
@@ -215,6 +215,32 @@ describe('FaultProxy.stop()', () => {
     const later = proxy.connectionPair({ both: { logger: false } })
     expect((await later.client.closed).reason.kind).toBe('reset')
     await later[Symbol.asyncDispose]()
+  })
+
+  test('.abort() ends the dialling of a target that does not answer', async () => {
+    const proxy = await proxyTo(await fullPort())
+    const connection = await connectTo(proxy)
+    await eventually(() => proxy.stats.accepted === 1)
+    proxy.abort()
+    expect((await connection.closed).reason.kind).toBe('reset')
+    await eventually(() => proxy.stats.open === 0)
+    expect(proxy.stats.unreachable).toBe(0)
+  })
+
+  test('gives up a target that does not answer after connectMs', async () => {
+    const proxy = await proxyTo(await fullPort(), { connectMs: 50 })
+    const connection = await connectTo(proxy)
+    expect((await connection.closed).reason.kind).toBe('reset')
+    expect(proxy.stats.unreachable).toBe(1)
+  })
+
+  test('while it is down changes nothing more', async () => {
+    const proxy = await proxyBefore()
+    const down = proxy.add({ kind: 'down' })
+    await proxy.settled()
+    expect(await proxy.stop()).toMatchObject({ drained: 0, aborted: 0 })
+    await down.remove()
+    expect(await rejection(connectTo(proxy))).toMatchObject({ code: 'ERR_STANDPIPE_CONNECT' })
   })
 
   test('.abort() resets all and goes on listening', async () => {
