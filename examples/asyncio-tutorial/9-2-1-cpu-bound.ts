@@ -2,14 +2,13 @@
  * 9.2.1 Work for the processor is not made faster by being async: it runs on the one thread of the loop, one piece after
  * the other, and nothing else has a turn meanwhile. Threads of their own are for that.
  */
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
-import { sleep } from 'standpipe/concurrency'
+import { ResourcePool, sleep, WorkerLoop } from 'standpipe/concurrency'
+import type * as tasks from './cpu-work.js'
 import { sumOfSquares } from './cpu-work.js'
 import { startStopwatch } from './start-stopwatch.js'
 import { withTicker } from './with-ticker.js'
 
-const COUNT = 5_000_000
+const COUNT = 1_000_000
 
 async function onTheLoop(id: number): Promise<number> {
   const sum = sumOfSquares(COUNT)
@@ -17,10 +16,18 @@ async function onTheLoop(id: number): Promise<number> {
   return sum
 }
 
-async function onAThread(): Promise<number> {
-  const worker = new Worker(new URL('cpu-worker.ts', import.meta.url), { workerData: COUNT })
-  const [sum] = (await once(worker, 'message')) as [number]
-  return sum
+/** Threads are made when they are needed, and used again. */
+const threads = new ResourcePool({
+  max: 3,
+  create: async (signal) => {
+    const loop = new WorkerLoop<typeof tasks>(new URL('cpu-work.ts', import.meta.url))
+    await loop.start({ signal })
+    return loop
+  },
+})
+
+function onAThread(): Promise<number> {
+  return threads.use((thread) => thread.submit('sumOfSquares', COUNT))
 }
 
 async function waitingTask(id: number): Promise<void> {
@@ -39,6 +46,7 @@ console.log(`  in all: ${elapsed()}`)
 console.log('work for the processor, on threads:')
 const fromThreads = await withTicker(() => Promise.all([onAThread(), onAThread(), onAThread()]))
 console.log(`  the same results: ${sums.join(' ') === fromThreads.join(' ')}`)
+await threads.close()
 
 // Prints:
 // work for the processor, on the loop:

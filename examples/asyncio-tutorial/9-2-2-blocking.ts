@@ -4,10 +4,9 @@
  * What can wait without blocking does so; what cannot goes to a thread of its own (`loop.run_in_executor()`,
  * `asyncio.to_thread()`). A LoopMonitor tells of turns that were too long, in production as well.
  */
-import { once } from 'node:events'
-import { Worker } from 'node:worker_threads'
-import { sleep } from 'standpipe/concurrency'
+import { sleep, WorkerLoop } from 'standpipe/concurrency'
 import { LoopMonitor } from 'standpipe/observe'
+import type * as tasks from './blocking-work.js'
 import { blockFor } from './blocking-work.js'
 import { withTicker } from './with-ticker.js'
 
@@ -23,9 +22,10 @@ console.log('waiting:')
 await withTicker(() => sleep(200))
 
 console.log('blocking on a thread:')
-const worker = new Worker(new URL('blocking-worker.ts', import.meta.url), { workerData: 200 })
-const [answer] = await withTicker(() => once(worker, 'message') as Promise<[string]>)
-console.log(`  ${answer}`)
+const module = new URL('blocking-work.ts', import.meta.url)
+await using thread = new WorkerLoop<typeof tasks>(module)
+await thread.start()
+console.log(`  ${await withTicker(() => thread.submit('blockFor', 200))}`)
 
 // Prints:
 // blocking:

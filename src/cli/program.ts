@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { defineConnect } from './connect-command.js'
 import { defineEcho } from './echo-command.js'
 import { defineHttp } from './http-command.js'
+import { defineProxy } from './proxy-command.js'
 
 /**
  * Makes the program. Its `parseAsync` rejects where commander by itself would exit, after help and version too,
@@ -11,7 +12,7 @@ import { defineHttp } from './http-command.js'
 export function createProgram(version: string, printHelp: (text: string) => void): Command {
   const program = new Command('standpipe')
     .description(
-      'TCP and Unix sockets with the streams of asyncio: a line-echo server, a client and a small HTTP server.',
+      'TCP and Unix sockets with the streams of asyncio: a line-echo server, a client, a small HTTP server and a fault proxy.',
     )
     .version(version)
     .exitOverride()
@@ -19,5 +20,6 @@ export function createProgram(version: string, printHelp: (text: string) => void
   defineEcho(program)
   defineConnect(program)
   defineHttp(program)
+  defineProxy(program)
   return program
 }

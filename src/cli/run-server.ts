@@ -1,6 +1,6 @@
 /** Runs a server of the command line: starts it, says where it listens, and stops it at a signal. */
 import { describeAddress, type Address } from '../protocol/connection.js'
-import type { Server } from '../server/start-server.js'
+import type { Server, StopReport } from '../server/start-server.js'
 import { EXIT, type ExitCode } from './exit-codes.js'
 import { createLogger } from './logging.js'
 import type { ServerFlags } from './server-flags.js'
@@ -9,6 +9,15 @@ import { StopSignals } from './stop-signals.js'
 
 /** The log of a command. */
 export type Log = Awaited<ReturnType<typeof createLogger>>
+
+/** What a signal stops. */
+export interface Running {
+  /** How many connections are open. */
+  open(): number
+  stop(): Promise<StopReport>
+  /** Resets what is open. */
+  cut(): void
+}
 
 /** A guard by its flag, in milliseconds. */
 type Guards = Readonly<Record<string, number>>
@@ -28,10 +37,25 @@ export async function runServer(
   const server = await start(log)
   warnOfGuardsOff({ ...sharedGuards(flags), ...guards }, log)
   await announce(command, server.address, flags)
-  return await stopAtSignal(server, signals, flags, log)
+  const running: Running = {
+    open: () => server.stats.open,
+    stop: () => server.stop(),
+    cut: () => {
+      server.abortClients()
+    },
+  }
+  return await stopAtSignal(running, signals, flags, log)
 }
 
-async function announce(command: string, address: Address, { json }: ServerFlags): Promise<void> {
+/**
+ * Says where a command listens: in words on stderr, or as an object on stdout.
+ * @throws OutputError
+ */
+export async function announce(
+  command: string,
+  address: Address,
+  { json }: Pick<ServerFlags, 'json'>,
+): Promise<void> {
   const where = describeAddress(address)
   if (json !== true) {
     printWords(`standpipe ${command}: listening on ${where} (Ctrl+C stops it)`)
@@ -47,20 +71,21 @@ async function announce(command: string, address: Address, { json }: ServerFlags
   }
 }
 
-async function stopAtSignal(
-  server: Server,
+/** Waits for a signal, then stops what runs; a second signal cuts at once. Gives the exit code. */
+export async function stopAtSignal(
+  running: Running,
   signals: StopSignals,
-  { grace }: ServerFlags,
+  { grace }: Pick<ServerFlags, 'grace'>,
   log: Log,
 ): Promise<ExitCode> {
   const signal = await signals.next()
-  const open = server.stats.open
+  const open = running.open()
   log.info({ signal, open, graceMs: grace }, `${signal}: draining; a second signal cuts at once`)
   const again = signals.next()
-  const outcome = await Promise.race([server.stop(), again])
+  const outcome = await Promise.race([running.stop(), again])
   if (typeof outcome === 'string') {
-    log.warn({ signal: outcome, open: server.stats.open }, `${outcome} again: cut at once`)
-    server.abortClients()
+    log.warn({ signal: outcome, open: running.open() }, `${outcome} again: cut at once`)
+    running.cut()
     return EXIT.failed
   }
   const report = { ...outcome, durationMs: Math.round(outcome.durationMs) }

@@ -89,11 +89,18 @@ export function guardFlags({
     timeout('--half-closed-timeout', 'for a peer to end when we have ended our half', '10s'),
     durationFlag('--grace', grace, '10s', { zero: true }),
     durationFlag('--drain-delay', 'go on accepting for so long at a stop', '0s', { zero: true }),
+    ...logFlags(),
+    new Option('--json', 'say where it listens as one JSON object on standard output'),
+  ]
+}
+
+/** What a server tells, and how. */
+export function logFlags(): Option[] {
+  return [
     new Option('--log-level <level>', 'what is logged').choices(LOG_LEVELS).default('info'),
     new Option('--log <format>', 'how (default: pretty on a terminal, else json)').choices(
       LOG_FORMATS,
     ),
-    new Option('--json', 'say where it listens as one JSON object on standard output'),
   ]
 }
 

@@ -92,3 +92,27 @@ export function parseRetries(text: string): number {
   }
   return retries
 }
+
+/**
+ * A share, from 0 to 1.
+ * @throws UsageError when it is none
+ */
+export function parseProbability(text: string): number {
+  const share = /^\d*\.?\d+$/.test(text.trim()) ? Number(text) : NaN
+  if (!(share >= 0 && share <= 1)) {
+    throw new UsageError(`'${text}' is no share`, 'Write a number from 0 to 1, such as 0.1.')
+  }
+  return share
+}
+
+/**
+ * A seed: any whole number, 0 or above.
+ * @throws UsageError when it is none
+ */
+export function parseSeed(text: string): number {
+  const seed = /^\d+$/.test(text.trim()) ? Number(text) : NaN
+  if (!Number.isSafeInteger(seed)) {
+    throw new UsageError(`'${text}' is no seed`, 'Write a whole number, 0 or above.')
+  }
+  return seed
+}

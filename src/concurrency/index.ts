@@ -84,6 +84,15 @@ export type { Resource } from './disposal.js'
 export type { Logger } from '../logger.js'
 
 // Iteration and threads
+export {
+  WorkerLoop,
+  type AnyTasks,
+  type SubmitTaskOptions,
+  type TaskInput,
+  type TaskName,
+  type TaskResult,
+  type WorkerLoopOptions,
+} from './worker-loop.js'
 export { batch, type BatchOptions } from './batch.js'
 export { filter } from './filter.js'
 export { interval, type IntervalOptions } from './interval.js'

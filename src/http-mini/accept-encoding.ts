@@ -1,10 +1,10 @@
 /** Which coding of a representation a request would rather have (RFC 9110, section 12.5.3). */
+import { trimWhite } from './octets.js'
 
 /** How much a coding is wanted: 0 to 1, 0 for not at all. */
 type Weights = ReadonlyMap<string, number>
 
-const MEMBER =
-  /^[ \t]*([!#$%&'*+.^_`|~\w-]+)[ \t]*(?:;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?[ \t]*$/i
+const MEMBER = /^([!#$%&'*+.^_`|~\w-]+)(?:[ \t]*;[ \t]*q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?))?$/i
 
 /**
  * The first of the codings in `available`, the best one first, that is wanted no less than any other and than none
@@ -36,7 +36,7 @@ export function chooseCoding<Coding extends string>(
 function parseWeights(field: string): Weights {
   const weights = new Map<string, number>()
   for (const member of field.split(',')) {
-    const [, name, weight = '1'] = MEMBER.exec(member) ?? []
+    const [, name, weight = '1'] = MEMBER.exec(trimWhite(member)) ?? []
     if (name !== undefined) weights.set(standardName(name.toLowerCase()), Number(weight))
   }
   return weights

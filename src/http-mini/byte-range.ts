@@ -4,6 +4,7 @@
  * Ranges that overlap, or that lie closer together than the head of a part is long, are joined, so that whatever is
  * asked for the answer is no longer than the whole, its parts' heads apart, and those are bounded in number.
  */
+import { trimWhite } from './octets.js'
 
 /** Bytes from `start` up to and without `end`. */
 export interface ByteRange {
@@ -32,7 +33,7 @@ export function selectRanges(
   if (list === undefined) return 'whole'
   const specs = list
     .split(',')
-    .map(trimSpace)
+    .map(trimWhite)
     .filter((spec) => spec !== '')
   if (specs.length === 0 || specs.length > maxRanges) return 'whole'
   const ranges: ByteRange[] = []
@@ -89,9 +90,4 @@ function join(ranges: readonly ByteRange[]): readonly ByteRange[] {
   return joined
     .toSorted((a, b) => a.order - b.order)
     .map(({ start, end }): ByteRange => ({ start, end }))
-}
-
-/** Optional whitespace of HTTP: spaces and tabs, and no other. */
-function trimSpace(text: string): string {
-  return text.replaceAll(/^[ \t]+|[ \t]+$/g, '')
 }

@@ -7,7 +7,7 @@
 import type { FrameSource } from '../protocol/framing.js'
 import { HttpError } from './http-error.js'
 import { NUMBERS_PER_FIELD } from './http-headers.js'
-import { COLON, CR, FIELD_VALUE, LF, SPACE, TAB, TOKEN } from './octets.js'
+import { COLON, CR, FIELD_VALUE, isWhite, LF, SPACE, TAB, TOKEN } from './octets.js'
 
 export class FieldSection {
   readonly #maxFields: number
@@ -49,7 +49,7 @@ export class FieldSection {
         throw badField('a field has no name that a colon follows at once')
       }
       const nameEnd = i++
-      while (i < stop && (bytes[i] === SPACE || bytes[i] === TAB)) i++
+      while (i < stop && isWhite(bytes[i] as number)) i++
       const valueStart = i
       while (i < stop && FIELD_VALUE[bytes[i] as number] === 1) i++
       if (i >= stop) break
@@ -65,10 +65,6 @@ export class FieldSection {
     if (stop === limit) throw tooLarge('the fields are longer than they may be')
     return 0
   }
-}
-
-function isWhite(octet: number): boolean {
-  return octet === SPACE || octet === TAB
 }
 
 function badField(why: string): HttpError {

@@ -3,7 +3,7 @@
  * it is. The end of a chunked body is not its own: it must not come when the source has failed.
  */
 import type { Chunk } from '../protocol/framing.js'
-import type { BodySource } from './http-response.js'
+import { isSource, type BodySource } from './http-response.js'
 
 /** Chunked, a length in bytes, or up to the end of the connection. */
 export type BodyFraming = 'chunked' | 'to-end' | number
@@ -22,6 +22,7 @@ export class FramedSource implements AsyncIterableIterator<Chunk, undefined> {
   /** What of one piece was not yet given. */
   #waiting: Chunk[] = []
   #isOverlong = false
+  #isClosed = false
 
   constructor(source: BodySource, framing: BodyFraming) {
     this.#iterator = source[Symbol.asyncIterator]()
@@ -68,8 +69,10 @@ export class FramedSource implements AsyncIterableIterator<Chunk, undefined> {
     }
   }
 
-  /** Closes the source. */
+  /** Closes the source, once. */
   async return(): Promise<IteratorResult<Chunk, undefined>> {
+    if (this.#isClosed) return END
+    this.#isClosed = true
     await this.#iterator.return?.()
     return END
   }
@@ -107,3 +110,15 @@ export class FramedSource implements AsyncIterableIterator<Chunk, undefined> {
     return fits.length === 0 ? undefined : fits
   }
 }
+
+/** Closes a source that is not sent: it may hold a file, and nobody waits for it. */
+export function letGo(body: unknown): void {
+  if (!isSource(body)) return
+  try {
+    void new FramedSource(body, 'to-end').return().catch(ignore)
+  } catch {
+    // One that cannot even be begun holds nothing.
+  }
+}
+
+function ignore(): void {}

@@ -15,7 +15,7 @@ import type { Connection, Guard } from '../protocol/connection.js'
 import type { DeadlineLimits, DeadlinePhase } from '../protocol/deadlines.js'
 import type { StreamReader } from '../protocol/stream-reader.js'
 import type { StreamWriter } from '../protocol/stream-writer.js'
-import { FramedSource, type BodyFraming } from './framed-source.js'
+import { FramedSource, letGo } from './framed-source.js'
 import { HeadParser } from './head-parser.js'
 import { HttpError } from './http-error.js'
 import type { ResolvedHttpLimits } from './http-limits.js'
@@ -29,17 +29,17 @@ import {
   text,
   toJson,
   toResponse,
-  type BodySource,
   type HandlerResult,
   type HttpHandler,
 } from './http-response.js'
 import { IncomingRequest, type RequestHost } from './incoming-request.js'
 import type { RequestHead } from './request-head.js'
-import { splitList } from './message-framing.js'
-import { plainHead, planResponse, type AnswerTo } from './response-head.js'
+import { plainHead, planResponse, type AnswerTo, type PlannedResponse } from './response-head.js'
+import { planUpgrade } from './upgrade.js'
 
 /** How an answer came out: for access logs. */
 export interface AnswerInfo {
+  /** 499 when the client had left before it: what servers write in their logs, and never send. */
   readonly status: number
   /** Bytes that were written for it, its head included. */
   readonly bytes: number
@@ -64,6 +64,7 @@ export interface HttpSettings {
 /** So much of a body that nobody read is read and dropped, to use the connection again. */
 const MAX_PASSED_BYTES = 256 * 1024
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
+const UNANSWERED = 499
 const INTERNAL = 'Internal Server Error\n'
 
 export class HttpConnection implements RequestHost, Guard {
@@ -223,8 +224,11 @@ export class HttpConnection implements RequestHost, Guard {
   ): boolean | Promise<boolean> {
     request.isAnswered = true
     if (typeof body === 'string') {
-      const head = plainHead(type, Buffer.byteLength(body), to)
-      this.#writer.write(to.isHead ? head : head + body)
+      const length = Buffer.byteLength(body)
+      const head = plainHead(type, length, to)
+      // A character is a byte in nearly all answers; then there is nothing to encode.
+      if (to.isHead) this.#writer.write(head, 'latin1')
+      else this.#writer.write(head + body, length === body.length ? 'latin1' : 'utf8')
     } else {
       this.#writer.write(plainHead(type, body.length, to))
       if (!to.isHead) this.#writer.write(body)
@@ -237,27 +241,32 @@ export class HttpConnection implements RequestHost, Guard {
     to: AnswerTo,
     response: HttpResponse,
   ): boolean | Promise<boolean> {
-    const { head, body, framing, persists } = planResponse(response, to)
-    if (isSource(body)) return this.#stream(request, response, head, body, framing, persists)
+    let planned: PlannedResponse
+    let source: FramedSource | undefined
+    try {
+      planned = planResponse(response, to)
+      if (isSource(planned.body)) source = new FramedSource(planned.body, planned.framing)
+    } catch (error) {
+      letGo(response.body)
+      throw error
+    }
+    if (source !== undefined) return this.#stream(request, response, planned, source)
+    const { head, body, persists } = planned
     request.isAnswered = true
     if (typeof body === 'string') this.#writer.write(head + body)
     else {
       this.#writer.write(head)
-      if (body !== undefined && body !== null) this.#writer.write(body)
+      if (body instanceof Uint8Array) this.#writer.write(body)
     }
-    // A source that is not sent, to HEAD, may hold something that has to be let go.
-    if (isSource(response.body))
-      void new FramedSource(response.body, 'to-end').return().catch(ignore)
+    letGo(response.body)
     return this.#finish(request, response.status, persists)
   }
 
   async #stream(
     request: IncomingRequest,
     response: HttpResponse,
-    head: string,
-    body: BodySource,
-    framing: BodyFraming,
-    persists: boolean,
+    { head, framing, persists }: PlannedResponse,
+    source: FramedSource,
   ): Promise<boolean> {
     request.isAnswered = true
     const { connection } = this
@@ -268,7 +277,6 @@ export class HttpConnection implements RequestHost, Guard {
       request.abandon(reason)
       gone.abort(reason)
     }
-    const source = new FramedSource(body, framing)
     if (response.onPeerEnd === 'abort') {
       connection.onPeerEnd = leave
       if (connection.peerHasEnded) leave()
@@ -278,6 +286,8 @@ export class HttpConnection implements RequestHost, Guard {
       await writer.pipeFrom(source, { signal: gone.signal })
       if (framing === 'chunked') writer.write('0\r\n\r\n')
     } catch (error) {
+      // Where not even the head could be written nobody else closes it; it is not waited for, since it may be busy.
+      void source.return().catch(ignore)
       this.#streamFailed(request, error, gone.signal.aborted, framing === 'to-end')
       this.#tell(request, response.status, false)
       return false
@@ -302,6 +312,7 @@ export class HttpConnection implements RequestHost, Guard {
     request.finish()
     if (hasLeft || connection.signal.aborted) return
     this.#log(request, error)
+    connection.markTold()
     // An end of the connection is the end of such a body: only a reset is none.
     if (endsWithConnection) connection.cut({ kind: 'handler-failed' }, error)
     else connection.closeBecause({ kind: 'handler-failed' }, error)
@@ -313,27 +324,34 @@ export class HttpConnection implements RequestHost, Guard {
     if (request.isUpgraded || this.#isOver) throw error
     // There is nobody to answer any more.
     if (connection.signal.aborted || connection.writer.isClosing) {
+      this.#tell(request, UNANSWERED, false)
       request.finish()
       throw error
     }
     if (request.isAnswered) {
       this.#log(request, error)
+      connection.markTold()
       request.finish()
       connection.cut({ kind: 'handler-failed' }, error)
       return false
     }
-    const isAnswer = error instanceof HttpError
-    if (!isAnswer) this.#log(request, error)
-    const response = isAnswer ? toErrorResponse(error) : text(INTERNAL, { status: 500 })
-    return this.#send(
-      request,
-      {
-        isHead: request.method === 'HEAD',
-        minor: request.head.minor,
-        persists: this.#persists(request),
-      },
-      response,
-    )
+    const to: AnswerTo = {
+      isHead: request.method === 'HEAD',
+      minor: request.head.minor,
+      persists: this.#persists(request),
+    }
+    let fault = error
+    if (error instanceof HttpError) {
+      try {
+        return this.#send(request, to, toErrorResponse(error))
+      } catch (refusal) {
+        if (request.isAnswered) throw refusal
+        // Its fields cannot be sent.
+        fault = refusal
+      }
+    }
+    this.#log(request, fault)
+    return this.#send(request, to, text(INTERNAL, { status: 500 }))
   }
 
   /** Whether another request can follow, as far as can be known before the answer. */
@@ -387,27 +405,14 @@ export class HttpConnection implements RequestHost, Guard {
   }
 
   /** Takes HTTP off the connection. */
-  upgrade(request: IncomingRequest, { protocol, headers }: UpgradeOptions): Connection {
+  upgrade(request: IncomingRequest, options: UpgradeOptions): Connection {
     const { connection } = this
     if (request.isUpgraded) throw new TypeError('upgrade() was called before')
     if (request.isAnswered) throw new TypeError('upgrade() was called after the answer')
-    const asked = request.headers.get('upgrade')
-    const options = splitList(request.headers.get('connection') ?? '')
-    const first = asked?.split(',')[0]?.trim() ?? ''
-    if (request.version === '1.0' || first === '' || !options.includes('upgrade')) {
-      if (protocol === undefined) throw new HttpError(400, 'no other protocol is asked for')
-      throw new HttpError(426, `this needs ${protocol}`, { headers: { Upgrade: protocol } })
-    }
-    if (request.head.bodyLength !== 0 && !request.body.isEnded) {
-      throw new HttpError(400, 'the body must be read before the protocol is changed')
-    }
-    let fields = `Connection: upgrade\r\nUpgrade: ${protocol ?? first}\r\n`
-    for (const [name, value] of new HttpResponse(undefined, { headers }).headers) {
-      fields += `${name}: ${value}\r\n`
-    }
+    const head = planUpgrade(request, options)
     request.isUpgraded = true
     connection.guard = undefined
-    this.#writer.write(`HTTP/1.1 101 Switching Protocols\r\n${fields}\r\n`)
+    this.#writer.write(head)
     return connection
   }
 

@@ -6,7 +6,7 @@ import type { ReadBodyOptions, RequestBody } from './request-body.js'
 
 /** How a connection is taken over. */
 export interface UpgradeOptions {
-  /** The protocol that is answered in `Upgrade`. @default the first that the client asks for */
+  /** The protocol to go over to, which the client must ask for. @default the first that it asks for */
   protocol?: string | undefined
   /** More fields of the answer. */
   headers?: HttpFields | undefined
@@ -55,9 +55,9 @@ export interface HttpRequest<Params extends object = Record<string, string>> {
    * the request in its reader. The connection ends when the handler does, and a stop of the server still holds it to the
    * grace. Without this call `Upgrade` means nothing.
    *
-   * @throws HttpError 426 (400 without a `protocol`) when the client asks for no other one, 400 when its body was not read
-   *   to the end
-   * @throws TypeError when it was called before, or an answer was begun
+   * @throws HttpError 426 when the client does not ask for `protocol`, or 400 for any at all; 400 when its body was not
+   *   read to the end
+   * @throws TypeError when it was called before, or an answer was begun; for a protocol or a field that cannot be sent
    */
   upgrade(options?: UpgradeOptions): Connection
 }

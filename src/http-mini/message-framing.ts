@@ -6,7 +6,7 @@
 import { HttpError } from './http-error.js'
 import { NUMBERS_PER_FIELD } from './http-headers.js'
 import { isHostValue } from './host-value.js'
-import { isDigit, isSameName } from './octets.js'
+import { isDigit, isSameName, trimWhite } from './octets.js'
 import { CHUNKED, type Framing } from './request-head.js'
 
 /** A longer number could be more than 2^53, and no body is that long. */
@@ -51,9 +51,12 @@ export function readFraming(bytes: Buffer, places: readonly number[], minor: 0 |
         break
       case 10:
         if (!isSameName(bytes, start, end, 'connection')) break
-        for (const option of listMembers(bytes, valueStart, valueEnd)) {
-          if (option === 'close') saysClose = true
-          else if (option === 'keep-alive') saysKeepAlive = true
+        // What nearly all clients say needs no list.
+        if (isSameName(bytes, valueStart, valueEnd, 'keep-alive')) saysKeepAlive = true
+        else {
+          const options = listMembers(bytes, valueStart, valueEnd)
+          saysClose ||= options.includes('close')
+          saysKeepAlive ||= options.includes('keep-alive')
         }
         break
       case 14:
@@ -123,7 +126,7 @@ function listMembers(bytes: Buffer, start: number, end: number): string[] {
 export function splitList(value: string): string[] {
   const members: string[] = []
   for (const part of value.toLowerCase().split(',')) {
-    const member = part.replaceAll(/^[\t ]+|[\t ]+$/g, '')
+    const member = trimWhite(part)
     if (member !== '') members.push(member)
   }
   return members

@@ -7,8 +7,10 @@
 import { isUtf8 } from 'node:buffer'
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import type { Clock } from '../concurrency/clock.js'
+import { unobserved } from '../concurrency/deferred.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
 import { ClosedError, IncompleteReadError, TimeoutError } from '../errors.js'
+import { ReceiveBuffer } from '../protocol/receive-buffer.js'
 import type { StreamReader } from '../protocol/stream-reader.js'
 import { ChunkDecoder } from './chunk-decoder.js'
 import { HttpError } from './http-error.js'
@@ -36,7 +38,7 @@ export interface BodyHost {
 
 const EMPTY = Buffer.alloc(0)
 const UTF8_CHARSETS = new Set(['utf-8', 'utf8', 'us-ascii', 'ascii'])
-const LATIN1_CHARSETS = new Set(['iso-8859-1', 'latin1', 'windows-1252'])
+const LATIN1_CHARSETS = new Set(['iso-8859-1', 'latin1'])
 
 export class RequestBody implements AsyncIterable<Buffer> {
   readonly #host: BodyHost
@@ -49,6 +51,8 @@ export class RequestBody implements AsyncIterable<Buffer> {
   #waitedMs = 0
   #maxBytes: number
   #isEnded: boolean
+  /** Whether what is left of it is the connection's to read. */
+  #isAnswered = false
   /** Every read gives it. */
   #failure: Error | undefined
   #trailers: HttpHeaders | undefined
@@ -98,9 +102,11 @@ export class RequestBody implements AsyncIterable<Buffer> {
    *   answer.
    * @throws ClosedError when the request has been answered
    * @throws BusyError, BrokenError and the like of a read of the connection
+   *
+   * A rejection that nobody awaits does not end the process: no client can bring one about that does.
    */
   read(maxBytes = Infinity, options: WaitOptions = {}): Promise<Buffer | null> {
-    return watchUnawaited(this.#read(maxBytes, options), 'RequestBody.read()')
+    return watchUnawaited(unobserved(this.#read(maxBytes, options)), 'RequestBody.read()')
   }
 
   /** The body piece by piece, as it comes. */
@@ -119,7 +125,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
 
   /** The whole body, or what was not yet read of it. @throws the errors of {@link RequestBody.read} */
   bytes(options: ReadBodyOptions = {}): Promise<Buffer> {
-    return watchUnawaited(this.#bytes(options), 'RequestBody.bytes()')
+    return watchUnawaited(unobserved(this.#bytes(options)), 'RequestBody.bytes()')
   }
 
   /**
@@ -129,7 +135,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
    *   errors of {@link RequestBody.read}
    */
   text(options: ReadBodyOptions = {}): Promise<string> {
-    return watchUnawaited(this.#text(options), 'RequestBody.text()')
+    return watchUnawaited(unobserved(this.#text(options)), 'RequestBody.text()')
   }
 
   /**
@@ -138,7 +144,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
    * @throws HttpError 400 for malformed JSON, and the errors of {@link RequestBody.text}
    */
   json<T = unknown>(options: ReadBodyOptions = {}): Promise<T> {
-    return watchUnawaited(this.#json<T>(options), 'RequestBody.json()')
+    return watchUnawaited(unobserved(this.#json<T>(options)), 'RequestBody.json()')
   }
 
   // ---- the side of the connection
@@ -167,21 +173,28 @@ export class RequestBody implements AsyncIterable<Buffer> {
    * @internal
    */
   pass(maxBytes: number): boolean | Promise<boolean> {
+    this.#isAnswered = true
     this.maxBytes = this.#receivedBytes + maxBytes
     try {
-      for (;;) {
-        const chunk = this.#tryNext(Infinity)
-        if (chunk === null) return true
-        if (chunk === undefined) return this.#passRest()
-      }
+      return this.#tryPass() || this.#passRest()
     } catch {
       return false
     }
   }
 
+  /** False when more bytes are needed. */
+  #tryPass(): boolean {
+    for (;;) {
+      const chunk = this.#tryNext(Infinity)
+      if (chunk === null) return true
+      if (chunk === undefined) return false
+    }
+  }
+
   async #passRest(): Promise<boolean> {
     try {
-      while ((await this.#read(Infinity, {})) !== null);
+      do await this.#more({})
+      while (!this.#tryPass())
       return true
     } catch {
       return false
@@ -193,7 +206,7 @@ export class RequestBody implements AsyncIterable<Buffer> {
    * @internal
    */
   close(): void {
-    this.#failure ??= new ClosedError('the body of a request that has been answered')
+    this.#isAnswered = true
   }
 
   // ---- reading
@@ -203,10 +216,18 @@ export class RequestBody implements AsyncIterable<Buffer> {
     checkTimeout(options.timeoutMs)
     options.signal?.throwIfAborted()
     for (;;) {
-      const chunk = this.#tryNext(maxBytes)
+      const chunk = this.#tryRead(maxBytes)
       if (chunk !== undefined) return chunk
       await this.#more(options)
     }
+  }
+
+  /** The same as {@link RequestBody.#tryNext}, for the handler. */
+  #tryRead(maxBytes: number): Buffer | null | undefined {
+    if (this.#isAnswered && !this.#isEnded) {
+      throw new ClosedError('the body of a request that has been answered')
+    }
+    return this.#tryNext(maxBytes)
   }
 
   /** A piece, null at the end, undefined while more bytes are needed. */
@@ -286,16 +307,16 @@ export class RequestBody implements AsyncIterable<Buffer> {
 
   async #bytes({ maxBytes, ...options }: ReadBodyOptions): Promise<Buffer> {
     if (maxBytes !== undefined) this.maxBytes = maxBytes
-    const first = await this.#read(Infinity, options)
-    if (first === null) return EMPTY
-    if (this.#isEnded) return first
-    const parts = [first]
+    checkTimeout(options.timeoutMs)
+    options.signal?.throwIfAborted()
+    // It copies what is small: a chunk of one byte would cost a hundred.
+    const gathered = new ReceiveBuffer()
     for (;;) {
-      const part = await this.#read(Infinity, options)
-      if (part === null) break
-      parts.push(part)
+      const chunk = this.#tryRead(Infinity)
+      if (chunk === undefined) await this.#more(options)
+      else if (chunk === null) return gathered.take(Infinity)
+      else gathered.push(chunk)
     }
-    return parts.length === 1 ? first : Buffer.concat(parts)
   }
 
   async #text(options: ReadBodyOptions): Promise<string> {

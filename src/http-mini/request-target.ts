@@ -5,7 +5,7 @@
  */
 import { HttpError } from './http-error.js'
 import { isEncodedOctet, isHostValue } from './host-value.js'
-import { isSameName, PATH, QUESTION, SLASH } from './octets.js'
+import { isSameName, PATH, QUERY, QUESTION, SLASH } from './octets.js'
 
 /** Where its parts are, counted from the beginning of the message; an end that is its start means that there is none. */
 export interface RequestTarget {
@@ -59,19 +59,23 @@ function readPath(
   hostStart: number,
   hostEnd: number,
 ): RequestTarget {
-  let at = start
-  let pathEnd = -1
-  while (at < end) {
-    const octet = bytes[at] as number
-    if (PATH[octet] === 1) at++
-    else if (octet === QUESTION) {
-      if (pathEnd < 0) pathEnd = at
-      at++
-    } else if (isEncodedOctet(bytes, at, end)) at += 3
-    else throw badTarget('it has a character that must be percent-encoded')
+  const pathEnd = skip(bytes, start, end, PATH)
+  if (pathEnd === end) return targetOf(base, start, end, end, end, hostStart, hostEnd)
+  const queryStart = pathEnd + 1
+  if (bytes[pathEnd] !== QUESTION || skip(bytes, queryStart, end, QUERY) !== end) {
+    throw badTarget('it has a character that must be percent-encoded')
   }
-  if (pathEnd < 0) return targetOf(base, start, end, end, end, hostStart, hostEnd)
-  return targetOf(base, start, pathEnd, pathEnd + 1, end, hostStart, hostEnd)
+  return targetOf(base, start, pathEnd, queryStart, end, hostStart, hostEnd)
+}
+
+/** Where the octets of a kind and those that are encoded end. */
+function skip(bytes: Buffer, start: number, end: number, octets: Uint8Array): number {
+  let at = start
+  for (;;) {
+    while (at < end && octets[bytes[at] as number] === 1) at++
+    if (at === end || !isEncodedOctet(bytes, at, end)) return at
+    at += 3
+  }
 }
 
 function targetOf(

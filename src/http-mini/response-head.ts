@@ -27,9 +27,33 @@ export interface PlannedResponse {
   readonly persists: boolean
 }
 
+/** Heads that were made in this second, by their length, of the type that was asked for last: most answers are alike. */
+const made = new Map<number, string>()
+let madeOf = ''
+let madeAt = ''
+/** Arbitrary: a server of answers of more lengths than this in a second has more to do than to make heads. */
+const MAX_MADE = 256
+
 /** The head of an answer with status 200 and a body of this type and length: nearly all of them. */
 export function plainHead(type: string, length: number, to: AnswerTo): string {
-  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n${dateField()}${connectionField(to.persists, to.minor)}\r\n`
+  if (!to.persists || to.minor === 0) return makePlainHead(type, length, to)
+  const date = dateField()
+  if (date !== madeAt || type !== madeOf || made.size >= MAX_MADE) {
+    made.clear()
+    madeAt = date
+    madeOf = type
+  }
+  let head = made.get(length)
+  if (head === undefined) {
+    // Through bytes: as one piece, and not as the many that it was put together from, each time it is written.
+    head = Buffer.from(makePlainHead(type, length, to), 'latin1').toString('latin1')
+    made.set(length, head)
+  }
+  return head
+}
+
+function makePlainHead(type: string, length: number, { persists, minor }: AnswerTo): string {
+  return `HTTP/1.1 200 OK\r\nContent-Type: ${type}\r\nContent-Length: ${length}\r\n${dateField()}${connectionField(persists, minor)}\r\n`
 }
 
 function connectionField(persists: boolean, minor: 0 | 1, status = 200): string {
@@ -43,9 +67,17 @@ function connectionField(persists: boolean, minor: 0 | 1, status = 200): string 
  * Plans an answer.
  *
  * @throws TypeError for fields that are not the application's to set, and for a length that is none or not that of the body
+ * @throws RangeError for a status that a middleware has made none of
  */
 export function planResponse(response: HttpResponse, to: AnswerTo): PlannedResponse {
-  const { status, body } = response
+  const { status } = response
+  if (!Number.isInteger(status) || status < 200 || status > 599) {
+    throw new RangeError(
+      `a status must be a whole number from 200 to 599, not ${JSON.stringify(status)}`,
+    )
+  }
+  // RFC 9110 15.3.6: 205 has no content, and says so, since it is framed as any other.
+  const body = status === 205 ? undefined : response.body
   let { persists } = to
   let fields = ''
   let declared: number | undefined

@@ -12,9 +12,20 @@
 import { HttpError } from './http-error.js'
 import type { HttpRequest } from './http-request.js'
 import { response, type HttpHandler, type Middleware } from './http-response.js'
+import {
+  enter,
+  mountUnder,
+  parsePrefix,
+  routeUnder,
+  withoutSlash,
+  type Endpoint,
+  type Mount,
+  type MountPoint,
+  type Passage,
+} from './mount-point.js'
 import type { PathParams } from './path-params.js'
 import { splitPath } from './path-segments.js'
-import { joinPatterns, parsePattern, type RoutePattern } from './route-pattern.js'
+import { parsePattern } from './route-pattern.js'
 import { beginsWith, RouteScope, type Answer, type HttpErrorHandler } from './route-scope.js'
 import { RouteTree, type Route } from './route-tree.js'
 
@@ -33,31 +44,9 @@ export interface RouteOptions {
   methods?: readonly string[] | undefined
 }
 
-/** A router on the way to a handler, and how many segments of the path lead to it. */
-interface Passage {
-  readonly scope: RouteScope
-  readonly depth: number
-}
-
-/** A handler, and the way to it, the outermost first. */
-interface Endpoint {
-  readonly handler: HttpHandler
-  readonly way: readonly Passage[]
-}
-
-/** Where a router is mounted, and the way to it. */
-interface Mount {
-  /** Without a slash at the end. */
-  readonly prefix: RoutePattern
-  readonly way: readonly Passage[]
-}
-
 /** What a router is mounted in. */
-interface Parent {
+interface Parent extends MountPoint {
   readonly router: AnyRouter
-  /** The way to the router that it is mounted in. */
-  readonly way: readonly Passage[]
-  readonly prefix: RoutePattern
 }
 
 /** A router, whatever the params of its pattern are. */
@@ -382,52 +371,6 @@ export class Router<Outer extends object = object> implements Mountable<Outer> {
     if (nearest?.scope.notFoundHandler !== undefined) return nearest.scope.notFoundHandler(request)
     throw new HttpError(404, 'there is nothing by that path')
   }
-}
-
-/** Goes through the scopes from `at` on, and then to the handler. */
-function enter(
-  way: readonly Passage[],
-  at: number,
-  request: HttpRequest,
-  handler: HttpHandler,
-): Answer {
-  const passage = way[at]
-  if (passage === undefined) return handler(request)
-  return passage.scope.enter(request, passage.depth, () => enter(way, at + 1, request, handler))
-}
-
-/** A route of a router, as one of what that is mounted in. */
-function routeUnder(parent: Parent, { method, pattern, value }: Route<Endpoint>): Route<Endpoint> {
-  return {
-    method,
-    pattern: joinPatterns(parent.prefix, pattern),
-    value: { handler: value.handler, way: wayUnder(parent, value.way) },
-  }
-}
-
-/** The same for what is mounted in the router. */
-function mountUnder(parent: Parent, { prefix, way }: Mount): Mount {
-  return {
-    prefix: withoutSlash(joinPatterns(parent.prefix, prefix)),
-    way: wayUnder(parent, way),
-  }
-}
-
-function wayUnder({ way, prefix }: Parent, inner: readonly Passage[]): readonly Passage[] {
-  const more = withoutSlash(prefix).segments.length
-  return [...way, ...inner.map(({ scope, depth }) => ({ scope, depth: depth + more }))]
-}
-
-function parsePrefix(text: string): RoutePattern {
-  const pattern = parsePattern(text)
-  if (pattern.hasTail) throw new TypeError(`prefix ${text}: a prefix has no tail`)
-  return pattern
-}
-
-/** A prefix ends with its last segment, whether or not there is a slash behind it. */
-function withoutSlash(pattern: RoutePattern): RoutePattern {
-  if (pattern.segments.at(-1) !== '') return pattern
-  return { ...pattern, segments: pattern.segments.slice(0, -1) }
 }
 
 /** A value of Allow. What takes GET takes HEAD, and OPTIONS is always answered. */

@@ -363,6 +363,14 @@ export class Connection {
   }
 
   /**
+   * A protocol has logged itself how it went wrong, with more than is known here.
+   * @internal
+   */
+  markTold(): void {
+    this.#isTold = true
+  }
+
+  /**
    * Cuts the connection for a fault of its handler, and logs that, whatever else was logged.
    * @internal
    */

@@ -1,4 +1,4 @@
-/** For tests of your own programs: connections without a network, time that stands still, and a checker for streams. */
+/** For tests of your own programs: connections without a network, time that stands still, faults, and checkers. */
 export {
   BYTE_STREAM_RULES,
   BrokenRulesError,
@@ -6,6 +6,20 @@ export {
   type CheckByteStreamOptions,
   type RuleResult,
 } from './check-byte-stream.js'
+export {
+  startBlackHole,
+  startResettingPeer,
+  type BadPeerOptions,
+  type BlackHoleOptions,
+  type ResettingPeerOptions,
+} from './bad-peers.js'
+export {
+  checkHistory,
+  HistoryError,
+  type HistoryEvent,
+  type HistoryViolation,
+} from './check-history.js'
+export { LineHistory, type LineHistoryOptions } from './line-history.js'
 export type {
   ByteReader,
   ByteStream,
@@ -20,6 +34,24 @@ export {
   type ConnectionPairEndOptions,
   type ConnectionPairOptions,
 } from './connection-pair.js'
+export { ActiveFault } from './active-fault.js'
+export type {
+  BandwidthFault,
+  BlackHoleFault,
+  DataLimitFault,
+  DownFault,
+  Fault,
+  FaultKind,
+  FaultOf,
+  FaultScope,
+  FaultWay,
+  LatencyFault,
+  ResetFault,
+  SlicerFault,
+  SlowCloseFault,
+} from './fault.js'
+export { FaultProxy, type FaultProxyOptions, type FaultProxyServerOptions } from './fault-proxy.js'
+export type { FaultProxyEvent, FaultProxyStats } from './fault-tally.js'
 export { FakeClock } from './fake-clock.js'
 export {
   failNth,

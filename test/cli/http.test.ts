@@ -109,7 +109,13 @@ describe('standpipe http', () => {
     await send(slow, 'GET /api/slow?delay=60 HTTP/1.1\r\nHost: a\r\n\r\n')
     expect(await ask(port, '/api/slow?delay=0')).toMatchObject([200, {}])
     slow.resetAndDestroy()
-    // Were it not forgotten, it would be cut at the end of the grace.
+    await eventually(() => accesses(command).length === 2)
+    expect(accesses(command)[1]).toMatchObject({
+      path: '/api/slow?delay=60',
+      status: 499,
+      bytes: 0,
+      cut: true,
+    })
     command.kill('SIGTERM')
     expect(await command.ended).toMatchObject({ code: 0 })
   })

@@ -1,5 +1,6 @@
 /** The page names everything that one brings from asyncio, names nothing that is not there, and links to what shows it. */
 import { existsSync, readFileSync } from 'node:fs'
+import { Worker } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import * as concurrency from '../../src/concurrency/index.js'
 import * as streams from '../../src/index.js'
@@ -39,6 +40,7 @@ const NAMES: Readonly<Record<string, string>> = {
   functions: 'open_connection|start_server|open_unix_connection|start_unix_server',
   running:
     'asyncio.run(|async def|asyncio.sleep(|asyncio.create_task(|get_event_loop()|loop.time()|run_until_complete(|' +
+    'new_event_loop()|set_event_loop()|run_forever()|run_coroutine_threadsafe(|call_soon_threadsafe(|threading.Thread|' +
     'set_debug(|python -X dev|set_event_loop_policy()|DefaultEventLoopPolicy',
   'tasks and time':
     'asyncio.gather(|return_exceptions=True|asyncio.wait(|FIRST_COMPLETED|FIRST_EXCEPTION|timeout=5|as_completed(|' +
@@ -84,6 +86,8 @@ async function objectsOfThePage(): Promise<Readonly<Record<string, object>>> {
     queue: new concurrency.BoundedQueue({ maxSize: 1 }),
     pool: new concurrency.TaskPool({ limit: 1 }),
     service: new concurrency.QueueService({ maxSize: 1, process: () => {} }),
+    loop: concurrency.WorkerLoop.prototype,
+    worker: Worker.prototype,
     broadcaster: new concurrency.Broadcaster(),
     profiler: new observe.Profiler(),
     // Of the language.

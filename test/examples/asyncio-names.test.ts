@@ -14,6 +14,6 @@ describe.concurrent('npm run example', () => {
     async (example) => {
       expect(await runExample(example)).toEqual(example.prints)
     },
-    60_000,
+    240_000,
   )
 })

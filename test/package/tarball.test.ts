@@ -6,6 +6,7 @@ import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest'
+import manifest from '../../package.json' with { type: 'json' }
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -55,6 +56,37 @@ test('a require serves and connects', async () => {
   expect(await play('require.cjs', source)).toBe('hello!\n')
 })
 
+test('a worker loop finds what its thread runs, in the package and in a bundle of any kind', async () => {
+  const tasks = `
+    export const double = (n) => n * 2
+    export const fail = () => { throw new TypeError('no', { cause: new Error('why') }) }
+  `
+  await writeFile(path.join(folder, 'tasks.mjs'), tasks)
+  const source = `
+    import { WorkerLoop } from 'standpipe/concurrency'
+    const loop = new WorkerLoop(new URL('tasks.mjs', import.meta.url))
+    await loop.start()
+    const error = await loop.submit('fail').catch((reason) => reason)
+    console.log(await loop.submit('double', 21), error instanceof TypeError, error.cause.message)
+    await loop.stop()
+  `
+  expect(await play('worker.mjs', source)).toBe('42 true why\n')
+
+  const esbuild = path.join(ROOT, 'node_modules/.bin/esbuild')
+  const bundle = [
+    'worker.mjs',
+    '--bundle',
+    '--platform=node',
+    '--format=esm',
+    '--outfile=bundle.mjs',
+  ]
+  for (const options of [[], ['--minify', '--keep-names']]) {
+    await run(esbuild, [...bundle, ...options], { cwd: folder })
+    const { stdout } = await run(process.execPath, ['bundle.mjs'], { cwd: folder })
+    expect(stdout).toBe('42 true why\n')
+  }
+})
+
 test('each class exists once over all entries', async () => {
   const source = `
     import { BusyError, Connection } from 'standpipe'
@@ -75,8 +107,12 @@ test('the library entries load nothing but node: modules', async () => {
   await cp(path.join(folder, 'node_modules/standpipe'), path.join(bare, 'node_modules/standpipe'), {
     recursive: true,
   })
+  const entries = Object.keys(manifest.exports)
+    .filter((name) => name !== './package.json')
+    .map((name) => name.replace('.', 'standpipe'))
+  expect(entries).toContain('standpipe/http-mini')
   const source = `
-    const entries = [await import('standpipe'), await import('standpipe/testing')]
+    const entries = await Promise.all(${JSON.stringify(entries)}.map((name) => import(name)))
     console.log(entries.every((entry) => Object.keys(entry).length > 0))
   `
   await writeFile(path.join(bare, 'package.json'), '{ "private": true }')

@@ -1,6 +1,7 @@
 /** The programs of a folder of `examples/`: run as a user runs them, they must print what they say that they print. */
 import { execFile } from 'node:child_process'
 import { readdirSync, readFileSync } from 'node:fs'
+import { availableParallelism, loadavg } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
@@ -8,6 +9,8 @@ import { promisify } from 'node:util'
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Arbitrary: on a busy machine one of so many runs is not held up. */
 const MOST_RUNS = 5
+/** What a stopwatch of the examples says. */
+const TIME = /(\d+\.\d) s\b/g
 
 export interface Example {
   /** Its file below `examples/`, without `.ts`: `asyncio-tutorial/4-1-hello-world`. */
@@ -36,23 +39,35 @@ export function examplesOf(folder: string): Example[] {
 }
 
 /**
- * Runs one as `npm run example` does, and gives the lines of its stdout. Time can be longer than the example
- * says, where the machine is busy, and never shorter: when nothing else differs it is run again.
+ * Runs one as `npm run example` does, and gives the lines of its stdout.
+ *
+ * Times are compared, too, but a busy machine makes them longer. So one in which nothing else differs is run again, and
+ * where there is more to do than there are processors, the last run may be longer than it says, and not shorter.
  */
 export async function runExample({ name, prints }: Example): Promise<string[]> {
   for (let run = 1; ; run++) {
     const { stdout } = await promisify(execFile)(
       process.execPath,
       ['--import', './tools/typescript.mjs', `examples/${name}.ts`],
-      { cwd: ROOT, timeout: 15_000 },
+      { cwd: ROOT, timeout: 40_000 },
     )
     const lines = stdout.replace(/\n$/, '').split('\n')
-    if (run === MOST_RUNS || !differsInTimeAlone(lines, prints)) return lines
+    if (withoutTimes(lines) !== withoutTimes(prints)) return lines
+    const isExact = lines.join('\n') === prints.join('\n')
+    if (isExact || run === MOST_RUNS) {
+      const isBusy = (loadavg()[0] ?? 0) > availableParallelism()
+      return !isExact && isBusy && isNowhereShorter(lines, prints) ? [...prints] : lines
+    }
   }
 }
 
-function differsInTimeAlone(lines: readonly string[], expected: readonly string[]): boolean {
-  const withoutTimes = (text: readonly string[]): string =>
-    text.join('\n').replaceAll(/\d+\.\d s\b/g, '… s')
-  return lines.join('\n') !== expected.join('\n') && withoutTimes(lines) === withoutTimes(expected)
+function withoutTimes(lines: readonly string[]): string {
+  return lines.join('\n').replaceAll(TIME, '… s')
+}
+
+function isNowhereShorter(lines: readonly string[], prints: readonly string[]): boolean {
+  const [actual, said] = [lines, prints].map((text) =>
+    [...text.join('\n').matchAll(TIME)].map(([, seconds]) => Number(seconds)),
+  )
+  return said?.every((seconds, i) => (actual?.[i] ?? 0) >= seconds) === true
 }

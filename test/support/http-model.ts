@@ -52,10 +52,15 @@ const PCT = '%[0-9A-Fa-f]{2}'
 const UNRESERVED = 'A-Za-z0-9\\-._~'
 const SUB_DELIMS = "!$&'()*+,;="
 const REG_NAME = new RegExp(`^(?:[${UNRESERVED}${SUB_DELIMS}]|${PCT})+$`)
+/** What the URL Standard leaves as it is, and RFC 3986 has not. */
+const OF_URL = '[\\]|^'
 const PATH_AND_QUERY = new RegExp(
-  `^(/(?:[${UNRESERVED}${SUB_DELIMS}:@/]|${PCT})*)(?:\\?((?:[${UNRESERVED}${SUB_DELIMS}:@/?]|${PCT})*))?$`,
+  `^(/(?:[${UNRESERVED}${SUB_DELIMS}:@/${OF_URL}]|${PCT})*)(?:\\?((?:[${UNRESERVED}${SUB_DELIMS}:@/?${OF_URL}{}\`\\\\]|${PCT})*))?$`,
 )
 const ABSOLUTE = /^https?:\/\/([^/?#]*)([^#]*)$/i
+/** No method that is in use is half as long; what is longer is no request. */
+const MAX_METHOD_BYTES = 64
+const MAX_EMPTY_LINES = 64
 const MAX_EXTENSION_BYTES = 256
 const MAX_EXTENSIONS_BYTES = 16 * 1024
 const FRAMING_NAMES = new Set(['content-length', 'transfer-encoding', 'host', 'trailer'])
@@ -65,7 +70,9 @@ export function readRequests(text: string, options: ModelOptions = {}): Reading 
   const requests: ModelRequest[] = []
   let at = 0
   for (;;) {
+    const start = at
     while (text.startsWith('\r\n', at)) at += 2
+    if (at - start > 2 * MAX_EMPTY_LINES) return { requests, next: 'refuses' }
     const rest = text.slice(at)
     if (rest === '') return { requests, next: options.ended === true ? 'ends' : 'waits' }
     const headEnd = rest.indexOf('\r\n\r\n')
@@ -99,6 +106,7 @@ function readHead(text: string, options: ModelOptions): Head | undefined {
   if (match === null || match[3] !== '1') return undefined
   const [, method = '', target = '', , minor = ''] = match
   const version = minor === '0' ? '1.0' : '1.1'
+  if (method.length > MAX_METHOD_BYTES) return undefined
   if (target.length > (options.targetBytes ?? 8192)) return undefined
   if (text.length + 4 > (options.headBytes ?? 16_384)) return undefined
   if (fieldLines.length > (options.fields ?? 100)) return undefined

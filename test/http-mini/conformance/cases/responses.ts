@@ -141,6 +141,30 @@ export const responseCases: readonly HttpCase[] = [
     ...one('GET /forgotten', 500),
   },
   {
+    name: 'HEAD of what throws has the error’s length and no body',
+    clause: 'RFC 9110 9.3.2',
+    bytes: `${at('/teapot', 'HEAD')}${at('/')}`,
+    seen: ['HEAD /teapot', 'GET /'],
+    replies: [418, 200],
+    left: 'open',
+  },
+  {
+    name: '204 with words has none of them',
+    clause: 'RFC 9110 15.3.5',
+    bytes: `${at('/wordy-nothing')}${at('/')}`,
+    seen: ['GET /wordy-nothing', 'GET /'],
+    replies: [204, 200],
+    left: 'open',
+  },
+  ...['/split-value', '/split-name', '/nul-value', '/two-lengths', '/own-coding'].map(
+    (path): HttpCase => ({
+      name: `an answer that would be two, ${path}, is 500`,
+      clause: 'RFC 9110 5.5',
+      bytes: at(path),
+      ...one(`GET ${path}`, 500),
+    }),
+  ),
+  {
     name: 'a body shorter than its Content-Length: the connection ends, and nothing is taken for it',
     clause: 'RFC 9112 6.3',
     bytes: `${at('/short')}${at('/')}`,

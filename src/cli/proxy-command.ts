@@ -1,0 +1,94 @@
+/** The flags of `standpipe proxy`. What it does is loaded when it is done. */
+import { Option, type Command } from 'commander'
+import { parseAddress } from './address.js'
+import { addFlags, durationFlag, flag } from './environment.js'
+import { parseMode } from './listen-address.js'
+import { DIRECTIONS, toFaults, type FaultFlags } from './fault-flags.js'
+import type { ProxyFlags } from './run-proxy.js'
+import { logFlags } from './server-flags.js'
+import { parseCount, parseDuration, parseProbability, parseSeed, parseSize } from './units.js'
+import { UsageError } from './usage-error.js'
+
+const AFTER_HELP = `
+Without a fault everything passes as it is. Faults act together; --direction in is what clients send, out what the target
+sends. Latency, bandwidth and slices keep every byte and its place; a black hole passes nothing until the proxy ends.
+--reset-after and --limit-data count the bytes of each direction of each connection.
+
+The first SIGINT or SIGTERM stops it: connections may end within the grace, faults and all. A second cuts at once.
+Statistics are printed at the end; with --json as the last of the events.
+
+Examples:
+  standpipe proxy :9999 :8888 --latency 100ms --jitter 20ms
+  standpipe proxy :9999 db.example:5432 --bandwidth 64k --direction out
+  standpipe proxy :9999 :8888 --slice 1 --slice-gap 5ms --seed 42
+  standpipe proxy :9999 :8888 --reset-after 1k --probability 0.1 --json`
+
+/** Adds `proxy` to the program. */
+export function defineProxy(program: Command): void {
+  const command = program
+    .command('proxy')
+    .summary('stand between a client and a server, and misbehave')
+    .description('Passes connections on to a target, with the faults that it is told.')
+    .argument('<listen>', 'where to listen: HOST:PORT, :PORT, [::1]:PORT or unix:PATH')
+    .argument('<target>', 'where the connections lead, written likewise')
+    .addHelpText('after', AFTER_HELP)
+    .action(async (listen: string, target: string, flags: ProxyFlags & FaultFlags) => {
+      const from = parseAddress([listen])
+      const to = parseAddress([target])
+      if ('port' in to && to.port === 0) {
+        throw new UsageError(
+          `'${target}': port 0 cannot be connected to`,
+          'Write the port that the target listens on.',
+        )
+      }
+      if (flags.mode !== undefined && !('path' in from)) {
+        throw new UsageError('--mode is for a Unix socket', 'Listen on unix:PATH, or leave it out.')
+      }
+      const faults = toFaults(flags)
+      const { runProxy } = await import('./run-proxy.js')
+      process.exitCode = await runProxy(from, to, faults, flags)
+    })
+  addFlags(command, [
+    time('--latency', 'bytes and ends arrive so much later'),
+    time('--jitter', 'with --latency: up to so much earlier or later'),
+    flag('--bandwidth <size>', 'so many bytes a second at most', parseSize),
+    flag('--slice <size>', 'cut what is written into pieces of so many bytes', parseSize),
+    time('--slice-gap', 'with --slice: the time between two pieces'),
+    flag('--reset-after <size>', 'reset both ends after so many bytes', parseSize),
+    new Option('--black-hole', 'take connections and bytes, and pass nothing'),
+    time('--slow-close', 'an end of input arrives so much later'),
+    flag('--limit-data <size>', 'a clean end after so many bytes', parseSize),
+    new Option('--down', 'refuse every connection'),
+    new Option('--direction <which>', 'which way the faults hold')
+      .choices(Object.keys(DIRECTIONS))
+      .default('both'),
+    flag(
+      '--probability <share>',
+      'the share of the connections that are struck, from 0 to 1',
+      parseProbability,
+      { value: 1, shown: '1' },
+    ),
+    flag(
+      '--seed <number>',
+      'what decides every draw, to run the same again (default: a random one, which is printed)',
+      parseSeed,
+    ),
+    flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode),
+    flag(
+      '--max-connections <count>',
+      'connections at once (default: what descriptors allow)',
+      parseCount,
+    ),
+    durationFlag('--connect-timeout', 'how long connecting to the target may take', '10s', {}),
+    durationFlag('--grace', 'for connections to end by themselves at a stop', '10s', {
+      zero: true,
+    }),
+    ...logFlags(),
+    new Option('--json', 'print events as JSON objects on standard output, one a line'),
+  ])
+}
+
+/** A duration that has no default. */
+function time(name: string, description: string): Option {
+  return flag(`${name} <duration>`, description, (text) => parseDuration(text, { zero: true }))
+}

@@ -1,0 +1,147 @@
+/** Runs `standpipe proxy`: the fault proxy of standpipe/testing, its events as lines, and its statistics at the end. */
+import type { Address } from '../protocol/connection.js'
+import { FaultProxy } from '../testing/fault-proxy.js'
+import type { FaultProxyEvent, FaultProxyStats } from '../testing/fault-tally.js'
+import type { Fault } from '../testing/fault.js'
+import { describeSystemError } from '../errors.js'
+import type { ExitCode } from './exit-codes.js'
+import { createLogger, type LogFlags } from './logging.js'
+import { announce, stopAtSignal, type Log } from './run-server.js'
+import { openStdout, printWords, ReaderLeftError, type Output } from './stdio.js'
+import { StopSignals } from './stop-signals.js'
+
+/** The flags of `standpipe proxy` that are no faults; times in milliseconds. */
+export interface ProxyFlags extends LogFlags {
+  seed?: number
+  mode?: number
+  maxConnections?: number
+  connectTimeout: number
+  grace: number
+  json?: boolean
+}
+
+/** Runs until a signal has stopped it. @throws ListenError, OutputError */
+export async function runProxy(
+  from: Address,
+  to: Address,
+  faults: readonly Fault[],
+  flags: ProxyFlags,
+): Promise<ExitCode> {
+  const log = await createLogger(flags)
+  const signals = new StopSignals()
+  const lines = flags.json === true ? new EventLines(openStdout()) : undefined
+  const proxy = await FaultProxy.start({
+    ...from,
+    target: to,
+    faults,
+    seed: flags.seed,
+    mode: flags.mode,
+    maxConnections: flags.maxConnections,
+    connectMs: flags.connectTimeout,
+    logger: log,
+    onEvent: (event) => {
+      logEvent(event, log)
+      lines?.print(toRecord(event))
+    },
+  })
+  await announce('proxy', proxy.address, flags)
+  log.info({ seed: proxy.seed, faults }, describeFaults(faults, proxy.seed))
+  const running = {
+    open: () => proxy.stats.open,
+    stop: () => proxy.stop({ graceMs: flags.grace }),
+    cut: () => {
+      proxy.abort()
+    },
+  }
+  const exitCode = await stopAtSignal(running, signals, flags, log)
+  const { stats, seed } = proxy
+  if (lines === undefined) printWords(`standpipe proxy: ${describeStats(stats)}`)
+  else await lines.end({ event: 'stats', seed, ...stats })
+  return exitCode
+}
+
+/** Events that stdout has not taken: some hundred KiB. */
+const MAX_WAITING_EVENTS = 1000
+
+/** Objects on stdout, one a line. What a reader that is behind does not take is dropped, and counted. */
+class EventLines {
+  readonly #stdout: Output
+  #waiting = 0
+  #dropped = 0
+
+  constructor(stdout: Output) {
+    this.#stdout = stdout
+  }
+
+  print(record: object): void {
+    if (this.#waiting === MAX_WAITING_EVENTS) {
+      this.#dropped++
+      return
+    }
+    this.#waiting++
+    this.#stdout.write(`${JSON.stringify(record)}\n`).then(
+      () => {
+        this.#waiting--
+      },
+      // Whoever has left needs no more events; a full disk is told at the end.
+      () => {},
+    )
+  }
+
+  /** @throws OutputError */
+  async end(record: object): Promise<void> {
+    const dropped = this.#dropped === 0 ? {} : { droppedEvents: this.#dropped }
+    try {
+      await this.#stdout.write(`${JSON.stringify({ ...record, ...dropped })}\n`)
+      await this.#stdout.flush()
+    } catch (error) {
+      if (!(error instanceof ReaderLeftError)) throw error
+    }
+  }
+}
+
+function toRecord(event: FaultProxyEvent): object {
+  if (event.event === 'unreachable') return { ...event, ...toWords(event.error) }
+  return event.event === 'close' ? { ...event, durationMs: Math.round(event.durationMs) } : event
+}
+
+function toWords(error: unknown): { error: string; code: string } {
+  const { code, words } = describeSystemError(error)
+  return { error: words, code }
+}
+
+function logEvent(event: FaultProxyEvent, log: Log): void {
+  const { event: name, ...fields } = event
+  switch (event.event) {
+    case 'open':
+      log.debug(fields, 'connected')
+      return
+    case 'unreachable':
+      log.warn({ connection: event.connection, err: event.error }, 'the target is unreachable')
+      return
+    case 'fault':
+      log.info(fields, `fault: ${event.kind}`)
+      return
+    default:
+      log.info(toRecord(event), name)
+  }
+}
+
+function describeFaults(faults: readonly Fault[], seed: number): string {
+  if (faults.length === 0) return 'no faults: everything passes as it is'
+  return `faults: ${faults.map(({ kind }) => kind).join(', ')}; seed ${seed}`
+}
+
+function describeStats(stats: FaultProxyStats): string {
+  const { accepted, unreachable, passedBytes, droppedBytes, applied } = stats
+  const dropped = droppedBytes.toTarget + droppedBytes.toClient
+  const faults = Object.entries(applied).map(([kind, count]) => `${kind} ${count}`)
+  return [
+    `${accepted} connections`,
+    ...(unreachable > 0 ? [`${unreachable} whose target was unreachable`] : []),
+    `${passedBytes.toTarget} bytes in`,
+    `${passedBytes.toClient} bytes out`,
+    ...(dropped > 0 ? [`${dropped} bytes dropped`] : []),
+    `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
+  ].join(', ')
+}

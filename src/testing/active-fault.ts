@@ -1,0 +1,73 @@
+/** A fault that is in force: what `FaultProxy.add()` gives, to change it and to take it back. */
+import { checkFault, type Fault, type FaultKind, type FaultScope, type FaultWay } from './fault.js'
+
+/** What an active fault needs of the proxy that it belongs to. */
+export interface FaultOwner {
+  /** A fault has been changed or removed. Resolves when that has taken effect. */
+  faultChanged(): Promise<void>
+}
+
+/** A fault of a proxy. It holds for the connections that are open as well as for new ones. */
+export class ActiveFault<Settings extends Fault = Fault> {
+  /** Counted from 1 over the faults of a proxy. */
+  readonly id: number
+  readonly #owner: FaultOwner
+  #settings: Settings
+  #isRemoved = false
+
+  /** Made by a FaultProxy. @internal */
+  constructor(id: number, settings: Settings, owner: FaultOwner) {
+    checkFault(settings)
+    this.id = id
+    this.#settings = { ...settings }
+    this.#owner = owner
+  }
+
+  /** What it is set to. */
+  get settings(): Readonly<Settings> {
+    return this.#settings
+  }
+
+  get kind(): FaultKind {
+    return this.#settings.kind
+  }
+
+  get isRemoved(): boolean {
+    return this.#isRemoved
+  }
+
+  /**
+   * Sets some of it anew; counts of bytes go on. What waits by the old settings waits by the new ones from now on.
+   *
+   * @throws TypeError, RangeError for settings that make no sense; it then stays as it was
+   * @throws TypeError when it was removed
+   */
+  change(changes: Partial<Omit<Settings, 'kind'>>): void {
+    if (this.#isRemoved) throw new TypeError(`the fault ${this.kind} was removed; add a new one`)
+    const settings = { ...this.#settings, ...changes, kind: this.kind } as Settings
+    checkFault(settings)
+    this.#settings = settings
+    void this.#owner.faultChanged()
+  }
+
+  /**
+   * Ends it; a second call does nothing more. Resolves when that has taken effect: at once, but for `down`.
+   *
+   * @throws ListenError when the proxy was down and cannot listen where it did any more. A rejection that nobody
+   *   awaits does not end the process.
+   */
+  remove(): Promise<void> {
+    this.#isRemoved = true
+    return this.#owner.faultChanged()
+  }
+
+  /**
+   * Whether it holds this way.
+   * @internal
+   */
+  holds(way: FaultWay): boolean {
+    if (this.#isRemoved || this.kind === 'down') return false
+    const { direction = 'both' } = this.#settings as FaultScope
+    return direction === 'both' || direction === way
+  }
+}

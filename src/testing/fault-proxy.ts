@@ -1,0 +1,356 @@
+/**
+ * A TCP proxy that misbehaves as it is told to: it stands between a client and its server in a test, and delays,
+ * slices, throttles, cuts, resets or swallows what passes, while it passes.
+ *
+ * It is made of the kit itself: a server, a client, and between them a relay for each connection. Without faults
+ * everything passes as it is: bytes, half-closes, resets. What it keeps is bounded, so that a sender feels a slow
+ * receiver through it. Draws come from a seed, and time from a clock, so that a run can be had again.
+ */
+import { randomInt } from 'node:crypto'
+import { openConnection } from '../client/open-connection.js'
+import { systemClock, type Clock } from '../concurrency/clock.js'
+import { unobserved } from '../concurrency/deferred.js'
+import type { Logger } from '../logger.js'
+import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
+import { CLIENT_DEADLINES } from '../protocol/deadlines.js'
+import type { ListenOptions } from '../server/listen.js'
+import { startServer, type Server, type StopReport } from '../server/start-server.js'
+import { ActiveFault } from './active-fault.js'
+import {
+  connectionPair,
+  type ConnectionPair,
+  type ConnectionPairOptions,
+} from './connection-pair.js'
+import { FaultRelay } from './fault-relay.js'
+import { FaultTally, type FaultProxyEvent, type FaultProxyStats } from './fault-tally.js'
+import type { Fault, FaultKind, FaultOf } from './fault.js'
+
+/** What any fault proxy takes. */
+export interface FaultProxyOptions {
+  /** The faults that are in force from the start. @default none */
+  faults?: readonly Fault[] | undefined
+  /** A whole number that decides every draw. @default a random one; `proxy.seed` tells it */
+  seed?: number | undefined
+  /** The time that faults live by. @default the clock of the process */
+  clock?: Clock | undefined
+  /**
+   * How much a direction of a connection may keep, in bytes, with what each chunk costs besides; then its sender is
+   * read no further. With a latency it also bounds the throughput: so many bytes for each latency. @default 1048576
+   */
+  maxHeldBytes?: number | undefined
+  /** Called for each event. An error that it throws ends the connection. */
+  onEvent?: ((event: FaultProxyEvent) => void) | undefined
+}
+
+/** Where a fault proxy listens and connects to. */
+export interface FaultProxyServerOptions
+  extends FaultProxyOptions, Pick<ListenOptions, 'host' | 'port' | 'path' | 'mode' | 'backlog'> {
+  /** Where the connections lead. The port of a server of this process is `server.address.port`. */
+  target: { host?: string | undefined; port: number } | { path: string }
+  /** How long connecting to the target may take. @default 10000 */
+  connectMs?: number | undefined
+  /** As that of a server. Each connection through a proxy costs two descriptors. */
+  maxConnections?: number | undefined
+  /** As that of a server: what peers and faults bring about is told at info, an `onEvent` that throws at error. */
+  logger?: Logger | false | undefined
+  /** Aborts the start; once the proxy listens it has no effect. */
+  signal?: AbortSignal | undefined
+}
+
+const DEFAULT_MAX_HELD_BYTES = 1024 * 1024
+
+/** What a proxy that has no server reports of its stop. */
+const NOTHING_STOPPED: StopReport = { drained: 0, aborted: 0, stragglers: [], durationMs: 0 }
+
+/**
+ * The proxy. {@link FaultProxy.start} gives one that listens; one that is made with `new` has no network, and relays
+ * between connections that it is given.
+ */
+export class FaultProxy {
+  /** What decides every draw: given again, with the same connections, it makes the same ones. */
+  readonly seed: number
+  readonly #clock: Clock
+  readonly #maxHeldBytes: number
+  readonly #onEvent: (event: FaultProxyEvent) => void
+  readonly #tally = new FaultTally()
+  readonly #faults = new Set<ActiveFault>()
+  readonly #relays = new Map<FaultRelay, Promise<void>>()
+  #lastFault = 0
+  #lastConnection = 0
+
+  #serverOptions: FaultProxyServerOptions | undefined
+  /** Undefined without a network, and while it is down. */
+  #server: Server | undefined
+  #address: Address | undefined
+  /** Ends the dialling of targets; renewed when the proxy comes up. */
+  #dialling = new AbortController()
+  /** The changes between up and down, one after the other. */
+  #transition: Promise<void> = Promise.resolve()
+  #stopping: Promise<StopReport> | undefined
+
+  /**
+   * @throws RangeError for a `seed` that is no whole number, and a `maxHeldBytes` that is not one above 0
+   * @throws TypeError, RangeError for a fault that makes no sense
+   */
+  constructor(options: FaultProxyOptions = {}) {
+    const { seed = randomInt(2 ** 31), maxHeldBytes = DEFAULT_MAX_HELD_BYTES } = options
+    if (!Number.isSafeInteger(seed))
+      throw new RangeError(`seed must be a whole number, not ${seed}`)
+    if (!Number.isInteger(maxHeldBytes) || maxHeldBytes < 1) {
+      throw new RangeError(`maxHeldBytes must be a whole number above 0, not ${maxHeldBytes}`)
+    }
+    this.seed = seed
+    this.#clock = options.clock ?? systemClock
+    this.#maxHeldBytes = maxHeldBytes
+    this.#onEvent = options.onEvent ?? ignore
+    for (const fault of options.faults ?? []) this.#enforce(fault)
+  }
+
+  /**
+   * Listens, and leads each connection to the target.
+   *
+   * ```ts
+   * await using proxy = await FaultProxy.start({ target: { port: server.address.port } })
+   * const slow = proxy.add({ kind: 'latency', latencyMs: 100, direction: 'toClient' })
+   * await using connection = await openConnection(proxy.address)
+   * ```
+   *
+   * A client whose target cannot be connected to is reset.
+   *
+   * @throws ListenError when it cannot listen
+   * @throws TypeError, RangeError for options that make no sense
+   * @throws the signal's reason when it aborts first; nothing listens then
+   */
+  static async start(options: FaultProxyServerOptions): Promise<FaultProxy> {
+    const proxy = new FaultProxy(options)
+    proxy.#serverOptions = options
+    await proxy.#listen(options)
+    if (proxy.#isDown) await proxy.faultChanged()
+    return proxy
+  }
+
+  /**
+   * Where it listens, also while it is down.
+   * @throws TypeError for a proxy without a network
+   */
+  get address(): Address {
+    if (this.#address === undefined) {
+      throw new TypeError('this proxy does not listen; FaultProxy.start() makes one that does')
+    }
+    return this.#address
+  }
+
+  /** The faults that are in force, in the order in which they were added. */
+  get faults(): readonly ActiveFault[] {
+    return [...this.#faults]
+  }
+
+  get stats(): FaultProxyStats {
+    return this.#tally.stats
+  }
+
+  /**
+   * Puts a fault in force, for open connections too. Several of a kind act together: latencies add up, the lowest
+   * bandwidth and the smallest slice count.
+   *
+   * @throws TypeError, RangeError for a fault that makes no sense
+   */
+  add<Kind extends FaultKind>(
+    fault: FaultOf<Kind> & { readonly kind: Kind },
+  ): ActiveFault<FaultOf<Kind>> {
+    const active = this.#enforce(fault)
+    void this.faultChanged()
+    return active
+  }
+
+  /** Removes every fault. Resolves, and rejects, as `ActiveFault.remove()`. */
+  async clear(): Promise<void> {
+    await Promise.all(this.faults.map((fault) => fault.remove()))
+  }
+
+  /** Resolves when `down`, or its end, has taken effect; every other fault takes effect at once. Rejects as `remove()`. */
+  settled(): Promise<void> {
+    return this.#transition
+  }
+
+  /**
+   * Leads one connection to another through the faults, and resolves when both are closed. The proxy owns both
+   * from now on. For connections of your own making, in memory or not.
+   */
+  async relay(client: Connection, target: Connection): Promise<void> {
+    await this.#relay(this.#accept(client), client, target)
+  }
+
+  /**
+   * A pair of connections as `connectionPair()` makes it, with this proxy between them and on its clock.
+   * `clientTransport` and `serverTransport` are what is under those two ends.
+   */
+  connectionPair(options: Omit<ConnectionPairOptions<Clock>, 'clock'> = {}): ConnectionPair<Clock> {
+    const clock = this.#clock
+    const inside = { deadlines: CLIENT_DEADLINES, logger: false } as const
+    const near = connectionPair({ ...options, clock, server: inside })
+    const far = connectionPair({ ...options, clock, client: inside })
+    const relayed = unobserved(this.relay(near.server, far.client))
+    return {
+      client: near.client,
+      server: far.server,
+      clock,
+      clientTransport: near.clientTransport,
+      serverTransport: far.serverTransport,
+      async [Symbol.asyncDispose]() {
+        await Promise.all([near[Symbol.asyncDispose](), far[Symbol.asyncDispose]()])
+        await relayed
+      },
+    }
+  }
+
+  /** Resets every connection; it goes on listening, if it does. */
+  abort(): void {
+    this.#dialling.abort()
+    this.#dialling = new AbortController()
+    for (const relay of this.#relays.keys()) relay.reset()
+    this.#server?.abortClients()
+  }
+
+  /**
+   * Stops listening, gives connections `graceMs` to end by themselves, faults and all, and resets the rest. The
+   * first call counts.
+   */
+  stop(options: { graceMs?: number | undefined } = {}): Promise<StopReport> {
+    this.#stopping ??= this.#stop(options.graceMs)
+    return this.#stopping
+  }
+
+  /** Resets what is open and stops. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.abort()
+    await this.stop({ graceMs: 0 })
+  }
+
+  /**
+   * A fault was added, changed or removed.
+   * @internal
+   */
+  faultChanged(): Promise<void> {
+    for (const fault of this.#faults) if (fault.isRemoved) this.#faults.delete(fault)
+    for (const relay of this.#relays.keys()) relay.faultsChanged(this.#faults)
+    const followed = this.#transition.catch(ignore).then(() => this.#followDown())
+    this.#transition = unobserved(followed)
+    if (this.#isDown) this.#takeDown()
+    return this.#transition
+  }
+
+  // ---- faults
+
+  #enforce<Settings extends Fault>(fault: Settings): ActiveFault<Settings> {
+    const active = new ActiveFault<Settings>(++this.#lastFault, fault, this)
+    this.#faults.add(active)
+    return active
+  }
+
+  get #isDown(): boolean {
+    return this.faults.some(({ kind }) => kind === 'down')
+  }
+
+  #takeDown(): void {
+    for (const relay of this.#relays.keys()) relay.applied('down')
+    this.abort()
+  }
+
+  /** Listens or not, as the faults are by now. */
+  async #followDown(): Promise<void> {
+    if (this.#serverOptions === undefined || this.#stopping !== undefined) return
+    const isDown = this.#isDown
+    if (isDown && this.#server !== undefined) {
+      const server = this.#server
+      this.#server = undefined
+      await server.stop({ graceMs: 0 })
+    } else if (!isDown && this.#server === undefined) {
+      await this.#listen({ ...this.#serverOptions, ...this.#address, signal: undefined })
+    }
+  }
+
+  // ---- connections
+
+  async #listen(options: FaultProxyServerOptions): Promise<void> {
+    const { host, port, path, mode, backlog, maxConnections, signal, logger } = options
+    const where = { host, port, path, mode, backlog, maxConnections, signal }
+    this.#server = await startServer((client: Connection) => this.#serve(client, options), {
+      ...where,
+      logger,
+      deadlines: CLIENT_DEADLINES,
+      stopReads: false,
+    })
+    this.#address = this.#server.address
+  }
+
+  async #serve(client: Connection, options: FaultProxyServerOptions): Promise<void> {
+    const number = this.#accept(client)
+    const { target: to, connectMs } = options
+    const { signal } = this.#dialling
+    let target: Connection
+    try {
+      signal.throwIfAborted()
+      target = await openConnection({
+        ...to,
+        signal,
+        logger: false,
+        deadlines: { ...CLIENT_DEADLINES, connectMs },
+      })
+    } catch (error) {
+      this.#tally.open--
+      if (!signal.aborted) {
+        this.#tally.unreachable++
+        this.#onEvent({ event: 'unreachable', connection: number, error })
+      }
+      client.abort()
+      return
+    }
+    await this.#relay(number, client, target)
+  }
+
+  #accept(client: Connection): number {
+    const connection = ++this.#lastConnection
+    this.#tally.accepted++
+    this.#tally.open++
+    this.#onEvent({ event: 'open', connection, client: describeAddress(client.remote) })
+    return connection
+  }
+
+  async #relay(number: number, client: Connection, target: Connection): Promise<void> {
+    const relay = new FaultRelay(client, target, {
+      number,
+      seed: this.seed,
+      clock: this.#clock,
+      maxHeldBytes: this.#maxHeldBytes,
+      tally: this.#tally,
+      tell: this.#onEvent,
+    })
+    const running = relay.run()
+    this.#relays.set(relay, running)
+    try {
+      relay.faultsChanged(this.#faults)
+      if (this.#isDown) {
+        relay.applied('down')
+        relay.reset()
+      } else if (this.#stopping !== undefined && this.#server === undefined) {
+        relay.reset()
+      }
+      await running
+    } finally {
+      this.#tally.open--
+      this.#relays.delete(relay)
+    }
+  }
+
+  async #stop(graceMs: number | undefined): Promise<StopReport> {
+    await this.#transition.catch(ignore)
+    const report = (await this.#server?.stop({ graceMs })) ?? NOTHING_STOPPED
+    this.#server = undefined
+    this.abort()
+    await Promise.allSettled(this.#relays.values())
+    return report
+  }
+}
+
+function ignore(): void {}

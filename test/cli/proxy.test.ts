@@ -1,0 +1,177 @@
+/** `standpipe proxy` between a client and an echo server, as each of them and a script see it. */
+import { once } from 'node:events'
+import net from 'node:net'
+import { describe, expect, test } from 'vitest'
+import {
+  listening,
+  runCommand,
+  startCommand,
+  type Echo,
+  type RunningCommand,
+} from '../support/command.js'
+import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { closedPort } from '../support/ports.js'
+import { portOf, serve } from '../support/serve.js'
+import { dial, receiveAll } from '../support/wire.js'
+import { lineEcho } from '../../src/server/line-echo.js'
+
+guardAgainstLeaks()
+
+async function echoPort(): Promise<number> {
+  return portOf((await serve(lineEcho({ prefix: '' }))).address)
+}
+
+/** A proxy before an echo server of this process. */
+async function startProxy(...flags: string[]): Promise<Echo> {
+  return await listening(
+    startCommand(['proxy', ':0', `:${await echoPort()}`, '--json', '--seed', '1', ...flags]),
+  )
+}
+
+async function exchange(port: number, text: string): Promise<{ text: string; end: string }> {
+  const socket = dial({ port })
+  socket.end(text)
+  const { bytes, end } = await receiveAll(socket)
+  return { text: bytes.toString(), end }
+}
+
+/** Stops it and gives its events, the last of which are the statistics. */
+async function eventsOf(command: RunningCommand): Promise<Record<string, unknown>[]> {
+  command.kill('SIGTERM')
+  const { code, stdout } = await command.ended
+  expect(code).toBe(0)
+  const lines = stdout.toString().trimEnd().split('\n')
+  return lines.map((line) => JSON.parse(line) as Record<string, unknown>)
+}
+
+describe('standpipe proxy', () => {
+  test('without faults passes everything, and tells what it has passed', async () => {
+    const { command, port } = await startProxy()
+    expect(await exchange(port, 'hello\nlast')).toEqual({ text: 'hello\nlast', end: 'end' })
+    await command.prints(/"event":"close"/)
+    const events = await eventsOf(command)
+    expect(events.map(({ event }) => event)).toEqual(['listening', 'open', 'close', 'stats'])
+    expect(events[2]).toMatchObject({ connection: 1, passedBytes: { toTarget: 10, toClient: 10 } })
+    expect(events[3]).toEqual({
+      event: 'stats',
+      seed: 1,
+      accepted: 1,
+      open: 0,
+      unreachable: 0,
+      passedBytes: { toTarget: 10, toClient: 10 },
+      droppedBytes: { toTarget: 0, toClient: 0 },
+      applied: {},
+    })
+  })
+
+  test('says in words where it listens, with which seed, and at the end what it did', async () => {
+    const port = await closedPort()
+    const target = await echoPort()
+    const command = startCommand(['proxy', `:${port}`, `:${target}`, '--slice', '2'])
+    await command.says(/^standpipe proxy: listening on 127\.0\.0\.1:\d+ \(Ctrl\+C stops it\)\n/)
+    await command.says(/faults: slicer; seed \d+/)
+    expect((await exchange(port, 'abcdef\n')).text).toBe('abcdef\n')
+    command.kill('SIGINT')
+    const { code, stderr, stdout } = await command.ended
+    expect(code).toBe(0)
+    expect(stdout.length).toBe(0)
+    expect(stderr).toMatch(
+      /\nstandpipe proxy: 1 connections, 7 bytes in, 7 bytes out, faults: slicer \d+\n$/,
+    )
+  })
+
+  test.each<[string[], string, { text: string; end: string }]>([
+    [['--latency', '20ms', '--jitter', '5ms'], 'latency', { text: 'abcdef', end: 'end' }],
+    [['--bandwidth', '1k'], 'bandwidth', { text: 'abcdef', end: 'end' }],
+    [['--slice', '1', '--slice-gap', '1ms'], 'slicer', { text: 'abcdef', end: 'end' }],
+    [['--slow-close', '20ms'], 'slow-close', { text: 'abcdef', end: 'end' }],
+    [['--limit-data', '3', '--direction', 'in'], 'data-limit', { text: 'abc', end: 'end' }],
+    [['--limit-data', '4', '--direction', 'out'], 'data-limit', { text: 'abcd', end: 'end' }],
+    [['--reset-after', '4', '--direction', 'out'], 'reset', { text: 'abcd', end: 'ECONNRESET' }],
+  ])('%j does what it says', async (flags, kind, seen) => {
+    const { command, port } = await startProxy(...flags)
+    expect(await exchange(port, 'abcdef')).toEqual(seen)
+    await command.prints(/"event":"close"/)
+    const events = await eventsOf(command)
+    expect(events).toContainEqual(expect.objectContaining({ event: 'fault', connection: 1, kind }))
+    expect(events.at(-1)).toMatchObject({ applied: { [kind]: expect.any(Number) as number } })
+  })
+
+  test('--down refuses', async () => {
+    const { command, port } = await startProxy('--down')
+    await command.says(/faults: down/)
+    const socket = dial({ port })
+    expect((await receiveAll(socket)).end).toBe('ECONNREFUSED')
+    await eventsOf(command)
+  })
+
+  test('--black-hole holds a connection until the grace is over: exit 1', async () => {
+    const { command, port } = await startProxy('--black-hole', '--grace', '100ms')
+    const socket = dial({ port })
+    socket.write('anyone?\n')
+    await command.prints(/"kind":"black-hole"/)
+    command.kill('SIGTERM')
+    expect(await receiveAll(socket)).toMatchObject({ end: 'ECONNRESET' })
+    expect((await command.ended).code).toBe(1)
+  })
+
+  test('a second signal cuts at once: exit 1, and the statistics all the same', async () => {
+    const { command, port } = await startProxy('--black-hole', '--grace', '10m')
+    const socket = dial({ port })
+    socket.write('anyone?\n')
+    await command.prints(/"kind":"black-hole"/)
+    command.kill('SIGTERM')
+    await command.says(/draining/)
+    command.kill('SIGTERM')
+    const { code, stdout } = await command.ended
+    expect(code).toBe(1)
+    expect(stdout.toString()).toMatch(/\{"event":"stats",.*\}\n$/)
+    socket.destroy()
+  })
+
+  test('tells of a target that cannot be connected to', async () => {
+    const target = await closedPort()
+    const { command, port } = await listening(startCommand(['proxy', ':0', `:${target}`, '--json']))
+    const socket = dial({ port })
+    expect((await receiveAll(socket)).end).toBe('ECONNRESET')
+    const events = await eventsOf(command)
+    expect(events).toContainEqual(
+      expect.objectContaining({ event: 'unreachable', code: 'ERR_STANDPIPE_CONNECT' }),
+    )
+    expect(events.at(-1)).toMatchObject({ unreachable: 1 })
+  })
+
+  test('--json whose reader leaves goes on', async () => {
+    const { command, port } = await startProxy()
+    command.child.stdout?.destroy()
+    for (let i = 0; i < 3; i++) expect((await exchange(port, 'a\n')).text).toBe('a\n')
+    command.kill('SIGTERM')
+    expect((await command.ended).code).toBe(0)
+  })
+
+  test('that cannot listen is exit 1', async () => {
+    const squatter = net.createServer().listen({ port: 0, host: '127.0.0.1' })
+    await once(squatter, 'listening')
+    const { port } = squatter.address() as net.AddressInfo
+    const { code, stderr } = await runCommand(['proxy', `:${port}`, ':1'])
+    squatter.close()
+    expect(code).toBe(1)
+    expect(stderr).toContain('the address is in use')
+  })
+
+  test.each<[string[], string]>([
+    [[':1', ':0'], "':0': port 0 cannot be connected to"],
+    [[':1'], "missing required argument 'target'"],
+    [[':1', ':2', '--jitter', '5ms'], '--jitter has no meaning by itself. Add --latency 100ms'],
+    [[':1', ':2', '--slice-gap', '5ms'], '--slice-gap has no meaning by itself'],
+    [[':1', ':2', '--latency', '5'], "'5' has no unit"],
+    [[':1', ':2', '--seed', '-1'], "'-1' is no seed"],
+    [[':1', ':2', '--probability', '2'], "'2' is no share"],
+    [[':1', ':2', '--direction', 'up'], 'Allowed choices are in, out, both'],
+    [[':1', ':2', '--mode', '660'], '--mode is for a Unix socket'],
+  ])('%j is a mistake: exit 2', async (args, message) => {
+    const { code, stderr } = await runCommand(['proxy', ...args])
+    expect(code).toBe(2)
+    expect(stderr).toContain(message)
+  })
+})
