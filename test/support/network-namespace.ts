@@ -35,10 +35,13 @@ export function farHost(): FarHost {
   const [nearAddress, farAddress] = addressPair((process.pid % 4096) * 8 + (made % 8))
   ip('netns', 'add', tag)
   onTestFinished(() => {
-    // With the namespace its end of the cable goes, and with that ours.
     ip('netns', 'del', tag)
   })
   ip('link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', tag)
+  onTestFinished(() => {
+    // By name: connections of the dead keep a namespace for minutes, and with it its end of the cable.
+    ip('link', 'del', near)
+  })
   ip('address', 'add', `${nearAddress}/30`, 'dev', near)
   ip('link', 'set', near, 'up')
   ip('-n', tag, 'address', 'add', `${farAddress}/30`, 'dev', far)
