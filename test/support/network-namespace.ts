@@ -32,17 +32,16 @@ export function farHost(): FarHost {
   const tag = `sp${(process.pid % 0xffff).toString(16)}x${made++}`
   const near = `${tag}n`
   const far = `${tag}f`
-  // Within 198.18.0.0/15, which is set aside for tests of networks: nothing real is there.
-  const subnet = `198.18.${process.pid % 256}.${4 * (made % 64)}`
-  const [nearAddress, farAddress] = [1, 2].map((host) => {
-    return subnet.replace(/\d+$/, (last) => `${Number(last) + host}`)
-  }) as [string, string]
+  const [nearAddress, farAddress] = addressPair((process.pid % 4096) * 8 + (made % 8))
   ip('netns', 'add', tag)
   onTestFinished(() => {
-    // With the namespace its end of the cable goes, and with that ours.
     ip('netns', 'del', tag)
   })
   ip('link', 'add', near, 'type', 'veth', 'peer', 'name', far, 'netns', tag)
+  onTestFinished(() => {
+    // By name: connections of the dead keep a namespace for minutes, and with it its end of the cable.
+    ip('link', 'del', near)
+  })
   ip('address', 'add', `${nearAddress}/30`, 'dev', near)
   ip('link', 'set', near, 'up')
   ip('-n', tag, 'address', 'add', `${farAddress}/30`, 'dev', far)
@@ -70,6 +69,13 @@ export function farHost(): FarHost {
   }
 }
 
+/** The two hosts of the nth subnet of four addresses in 198.18.0.0/15, which is set aside for tests of networks. */
+function addressPair(n: number): [string, string] {
+  const subnet = `198.${18 + (n >> 14)}.${(n >> 6) & 255}`
+  const first = (n & 63) * 4
+  return [`${subnet}.${first + 1}`, `${subnet}.${first + 2}`]
+}
+
 function ip(...args: string[]): string {
   return execFileSync('ip', args, { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
 }
@@ -77,11 +83,16 @@ function ip(...args: string[]): string {
 function findObstacle(): string | undefined {
   if (process.platform !== 'linux') return 'it needs the network namespaces of Linux'
   if (process.getuid?.() !== 0) return 'it needs root for a network namespace'
-  const name = `sp${(process.pid % 0xffff).toString(16)}probe`
+  const name = `sp${(process.pid % 0xffff).toString(16)}p`
   try {
     ip('netns', 'add', name)
-    ip('netns', 'del', name)
-    return undefined
+    try {
+      // Without modules for it a kernel has namespaces and no cable.
+      ip('link', 'add', `${name}n`, 'type', 'veth', 'peer', 'name', `${name}f`, 'netns', name)
+      return undefined
+    } finally {
+      ip('netns', 'del', name)
+    }
   } catch {
     return 'it needs `ip`, and the right to make a network namespace'
   }
