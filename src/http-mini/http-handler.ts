@@ -1,9 +1,9 @@
 /** HTTP as the handler of a server: what makes a server of the kit one of HTTP. */
 import type { Handler } from '../protocol/handler.js'
 import { resolveDeadlines, SERVER_DEADLINES, type DeadlineOptions } from '../protocol/deadlines.js'
-import { HttpConnection, type AnswerInfo, type HttpSettings } from './http-connection.js'
+import type { OnAnswer } from './answer-info.js'
+import { HttpConnection, type HttpSettings } from './http-connection.js'
 import { resolveHttpLimits, type HttpLimits } from './http-limits.js'
-import type { HttpRequest } from './http-request.js'
 import type { HttpHandler } from './http-response.js'
 
 /**
@@ -24,8 +24,8 @@ export interface HttpOptions {
   limits?: HttpLimits | undefined
   /** Of a connection that is taken over, those of its server hold again. */
   deadlines?: HttpDeadlineOptions | undefined
-  /** Called when an answer was written, or could not be: for access logs. It must not throw. */
-  onAnswer?: ((request: HttpRequest, info: AnswerInfo) => void) | undefined
+  /** Called when an answer was written, 101 included, or could not be: for access logs. It must not throw. */
+  onAnswer?: OnAnswer | undefined
 }
 
 /** Something that answers requests: a Router is one. */
