@@ -11,6 +11,8 @@ import type { HttpHandler } from './http-response.js'
  * connections that were taken over by `upgrade()`, and for no others.
  */
 export interface HttpDeadlineOptions extends DeadlineOptions {
+  /** For the first byte of a connection, past which it ends without a word. @default `headerMs` */
+  firstByteMs?: number | undefined
   /** For a head, from its first byte, however it drips in; past it 408. @default 10000 */
   headerMs?: number | undefined
   /** For the next request on a connection that is kept. @default 5000 */
@@ -54,7 +56,7 @@ function resolveSettings(app: HttpHandler | HttpApp, options: HttpOptions): Http
   const headerMs = checkMs('headerMs', deadlines.headerMs, DEFAULT_HEADER_MS)
   const keepAliveMs = checkMs('keepAliveMs', deadlines.keepAliveMs, DEFAULT_KEEP_ALIVE_MS)
   const bodyMs = checkMs('bodyMs', deadlines.bodyMs, DEFAULT_BODY_MS)
-  const { firstByteMs, writeStallMs, halfClosedMs } = deadlines
+  const { firstByteMs = headerMs, writeStallMs, halfClosedMs } = deadlines
   const own = resolveDeadlines(
     { firstByteMs, writeStallMs, halfClosedMs, messageMs: headerMs, idleMs: Infinity },
     SERVER_DEADLINES,
