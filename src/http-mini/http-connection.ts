@@ -9,12 +9,13 @@
  * failed half-way never looks whole.
  */
 import type { Clock } from '../concurrency/clock.js'
-import { BrokenError, IncompleteReadError } from '../errors.js'
+import { IncompleteReadError } from '../errors.js'
 import type { TimeoutError } from '../errors.js'
 import type { Connection, Guard } from '../protocol/connection.js'
 import type { DeadlineLimits, DeadlinePhase } from '../protocol/deadlines.js'
 import type { StreamReader } from '../protocol/stream-reader.js'
 import type { StreamWriter } from '../protocol/stream-writer.js'
+import { AnswerTeller, UNANSWERED, type OnAnswer } from './answer-info.js'
 import { FramedSource, letGo } from './framed-source.js'
 import { HeadParser } from './head-parser.js'
 import { HttpError } from './http-error.js'
@@ -35,18 +36,8 @@ import {
 import { IncomingRequest, type RequestHost } from './incoming-request.js'
 import type { RequestHead } from './request-head.js'
 import { plainHead, planResponse, type AnswerTo, type PlannedResponse } from './response-head.js'
+import { streamAnswer, type CutShort } from './stream-answer.js'
 import { planUpgrade } from './upgrade.js'
-
-/** How an answer came out: for access logs. */
-export interface AnswerInfo {
-  /** 499 when the client had left before it: what servers write in their logs, and never send. */
-  readonly status: number
-  /** Bytes that were written for it, its head included. */
-  readonly bytes: number
-  readonly durationMs: number
-  /** Whether all of it was written. */
-  readonly isWhole: boolean
-}
 
 /** What all connections of a server share. */
 export interface HttpSettings {
@@ -58,13 +49,12 @@ export interface HttpSettings {
   readonly bodyDeadlines: DeadlineLimits
   readonly bodyMs: number
   readonly bodyBytesPerMs: number
-  readonly onAnswer: ((request: IncomingRequest, info: AnswerInfo) => void) | undefined
+  readonly onAnswer: OnAnswer | undefined
 }
 
 /** So much of a body that nobody read is read and dropped, to use the connection again. */
 const MAX_PASSED_BYTES = 256 * 1024
 const CONTINUE = 'HTTP/1.1 100 Continue\r\n\r\n'
-const UNANSWERED = 499
 const INTERNAL = 'Internal Server Error\n'
 
 export class HttpConnection implements RequestHost, Guard {
@@ -73,6 +63,8 @@ export class HttpConnection implements RequestHost, Guard {
   readonly #writer: StreamWriter
   readonly #settings: HttpSettings
   readonly #parser: HeadParser
+  /** There when somebody asks for it. */
+  readonly #teller: AnswerTeller | undefined
   #isInBody = false
   /** Whether the latest request has something of its answer. */
   #hasBegunAnswer = false
@@ -81,9 +73,6 @@ export class HttpConnection implements RequestHost, Guard {
   #next: RequestHead | undefined
   /** Ended by a deadline of HTTP's: the read that waits need not tell of it. */
   #isOver = false
-  /** Now, when answers are told of. */
-  #beganAt = 0
-  #bytesBefore = 0
 
   constructor(connection: Connection, settings: HttpSettings) {
     this.connection = connection
@@ -91,6 +80,8 @@ export class HttpConnection implements RequestHost, Guard {
     this.#writer = connection.writer
     this.#settings = settings
     this.#parser = new HeadParser(settings.httpLimits)
+    const { onAnswer } = settings
+    this.#teller = onAnswer === undefined ? undefined : new AnswerTeller(connection, onAnswer)
     connection.guard = this
   }
 
@@ -182,7 +173,7 @@ export class HttpConnection implements RequestHost, Guard {
   #answerTo(head: RequestHead): boolean | Promise<boolean> {
     const request = new IncomingRequest(this, head, ++this.#count)
     this.#hasBegunAnswer = false
-    if (this.#settings.onAnswer !== undefined) this.#beginTelling()
+    this.#teller?.begin()
     let result: HandlerResult | Promise<HandlerResult>
     try {
       result = this.#settings.app(request)
@@ -275,47 +266,33 @@ export class HttpConnection implements RequestHost, Guard {
   async #stream(
     request: IncomingRequest,
     response: HttpResponse,
-    { head, framing, persists }: PlannedResponse,
+    planned: PlannedResponse,
     source: FramedSource,
   ): Promise<boolean> {
     this.#beginAnswer(request)
-    const { connection } = this
-    const writer = this.#writer
-    const gone = new AbortController()
-    const leave = (): void => {
-      const reason = new BrokenError('the client has ended its half while it was answered')
-      request.abandon(reason)
-      gone.abort(reason)
-    }
-    if (response.onPeerEnd === 'abort') {
-      connection.onPeerEnd = leave
-      if (connection.peerHasEnded) leave()
-    }
-    try {
-      if (!gone.signal.aborted) writer.write(head)
-      await writer.pipeFrom(source, { signal: gone.signal })
-      if (framing === 'chunked') writer.write('0\r\n\r\n')
-    } catch (error) {
-      // Where not even the head could be written nobody else closes it; it is not waited for, since it may be busy.
-      void source.return().catch(ignore)
-      this.#streamFailed(request, error, gone.signal.aborted, framing === 'to-end')
-      this.#tell(request, response.status, false)
+    const onLeave =
+      response.onPeerEnd === 'abort'
+        ? (reason: Error): void => {
+            request.abandon(reason)
+          }
+        : undefined
+    const cutShort = await streamAnswer(this.connection, planned, source, onLeave)
+    if (cutShort !== undefined) {
+      this.#streamFailed(request, cutShort, planned.framing === 'to-end')
+      this.#teller?.tell(request, response.status, false)
       return false
-    } finally {
-      connection.onPeerEnd = undefined
     }
     if (source.isOverlong) {
       this.#log(request, new Error(`the body is longer than the length that was said`))
       return await this.#finish(request, response.status, false)
     }
-    return await this.#finish(request, response.status, persists)
+    return await this.#finish(request, response.status, planned.persists)
   }
 
   /** An answer that was begun and not ended: the client must not take it for whole. */
   #streamFailed(
     request: IncomingRequest,
-    error: unknown,
-    hasLeft: boolean,
+    { error, hasLeft }: CutShort,
     endsWithConnection: boolean,
   ): void {
     const { connection } = this
@@ -338,7 +315,7 @@ export class HttpConnection implements RequestHost, Guard {
     if (request.isUpgraded || this.#isOver) throw error
     // There is nobody to answer any more.
     if (connection.signal.aborted || connection.writer.isClosing) {
-      this.#tell(request, UNANSWERED, false)
+      this.#teller?.tell(request, UNANSWERED, false)
       request.finish()
       if (!(error instanceof HttpError)) throw error
       connection.tellEnd(error)
@@ -395,7 +372,7 @@ export class HttpConnection implements RequestHost, Guard {
   }
 
   #finish(request: IncomingRequest, status: number, persists: boolean): boolean | Promise<boolean> {
-    this.#tell(request, status, true)
+    this.#teller?.tell(request, status, true)
     if (!persists || request.head.bodyLength === 0 || request.body.isEnded) {
       request.finish()
       return persists
@@ -430,6 +407,7 @@ export class HttpConnection implements RequestHost, Guard {
     request.isUpgraded = true
     connection.guard = undefined
     this.#writer.write(head)
+    this.#teller?.tell(request, 101, true)
     return connection
   }
 
@@ -448,24 +426,6 @@ export class HttpConnection implements RequestHost, Guard {
     return true
   }
 
-  // ---- telling
-
-  #beginTelling(): void {
-    this.#beganAt = this.clock.now()
-    this.#bytesBefore = this.#writer.flushedBytes + this.#writer.bufferedBytes
-  }
-
-  #tell(request: IncomingRequest, status: number, isWhole: boolean): void {
-    const { onAnswer } = this.#settings
-    if (onAnswer === undefined) return
-    onAnswer(request, {
-      status,
-      bytes: this.#writer.flushedBytes + this.#writer.bufferedBytes - this.#bytesBefore,
-      durationMs: this.clock.now() - this.#beganAt,
-      isWhole,
-    })
-  }
-
   #log(request: IncomingRequest, error: unknown): void {
     const { id, method, path } = request
     this.connection.log.error({ err: error, request: id, method, path }, 'the handler failed')
@@ -474,8 +434,7 @@ export class HttpConnection implements RequestHost, Guard {
 
 function toErrorResponse(error: HttpError): HttpResponse {
   const { status, message, headers } = error
-  const made = text(`${message}\n`, { status, headers })
-  return made
+  return text(`${message}\n`, { status, headers })
 }
 
 function isThenable(result: unknown): result is PromiseLike<HandlerResult> {
@@ -486,5 +445,3 @@ function isThenable(result: unknown): result is PromiseLike<HandlerResult> {
     typeof result.then === 'function'
   )
 }
-
-function ignore(): void {}

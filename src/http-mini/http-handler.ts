@@ -1,9 +1,9 @@
 /** HTTP as the handler of a server: what makes a server of the kit one of HTTP. */
 import type { Handler } from '../protocol/handler.js'
 import { resolveDeadlines, SERVER_DEADLINES, type DeadlineOptions } from '../protocol/deadlines.js'
-import { HttpConnection, type AnswerInfo, type HttpSettings } from './http-connection.js'
+import type { OnAnswer } from './answer-info.js'
+import { HttpConnection, type HttpSettings } from './http-connection.js'
 import { resolveHttpLimits, type HttpLimits } from './http-limits.js'
-import type { HttpRequest } from './http-request.js'
 import type { HttpHandler } from './http-response.js'
 
 /**
@@ -11,6 +11,8 @@ import type { HttpHandler } from './http-response.js'
  * connections that were taken over by `upgrade()`, and for no others.
  */
 export interface HttpDeadlineOptions extends DeadlineOptions {
+  /** For the first byte of a connection, past which it ends without a word. @default `headerMs` */
+  firstByteMs?: number | undefined
   /** For a head, from its first byte, however it drips in; past it 408. @default 10000 */
   headerMs?: number | undefined
   /** For the next request on a connection that is kept. @default 5000 */
@@ -24,8 +26,8 @@ export interface HttpOptions {
   limits?: HttpLimits | undefined
   /** Of a connection that is taken over, those of its server hold again. */
   deadlines?: HttpDeadlineOptions | undefined
-  /** Called when an answer was written, or could not be: for access logs. It must not throw. */
-  onAnswer?: ((request: HttpRequest, info: AnswerInfo) => void) | undefined
+  /** Called when an answer was written, 101 included, or could not be: for access logs. It must not throw. */
+  onAnswer?: OnAnswer | undefined
 }
 
 /** Something that answers requests: a Router is one. */
@@ -54,7 +56,7 @@ function resolveSettings(app: HttpHandler | HttpApp, options: HttpOptions): Http
   const headerMs = checkMs('headerMs', deadlines.headerMs, DEFAULT_HEADER_MS)
   const keepAliveMs = checkMs('keepAliveMs', deadlines.keepAliveMs, DEFAULT_KEEP_ALIVE_MS)
   const bodyMs = checkMs('bodyMs', deadlines.bodyMs, DEFAULT_BODY_MS)
-  const { firstByteMs, writeStallMs, halfClosedMs } = deadlines
+  const { firstByteMs = headerMs, writeStallMs, halfClosedMs } = deadlines
   const own = resolveDeadlines(
     { firstByteMs, writeStallMs, halfClosedMs, messageMs: headerMs, idleMs: Infinity },
     SERVER_DEADLINES,

@@ -1,6 +1,6 @@
 /** A small, strict HTTP/1.1 server on the kit's own connections. */
 export { HttpError, type HttpErrorOptions, type HttpFields } from './http-error.js'
-export type { AnswerInfo } from './http-connection.js'
+export type { AnswerInfo } from './answer-info.js'
 export {
   httpHandler,
   type HttpApp,

@@ -182,6 +182,24 @@ describe('upgrade()', () => {
     expect(next).toBe(200)
   })
 
+  test('is told of as 101, once', async () => {
+    const told: number[] = []
+    await using http = new HttpInMemory(
+      (one) => {
+        one.upgrade()
+        return null
+      },
+      {
+        onAnswer: (_, { status, bytes, isWhole }) => {
+          told.push(status)
+          expect([bytes > 0, isWhole]).toEqual([true, true])
+        },
+      },
+    )
+    await http.send(asking)
+    expect(told).toEqual([101])
+  })
+
   test('finds the protocol among those that are asked for, whatever its case', async () => {
     await using http = new HttpInMemory((one) => {
       one.upgrade({ protocol: 'Other' })

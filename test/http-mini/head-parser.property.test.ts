@@ -8,6 +8,7 @@ import type { RequestHead } from '../../src/http-mini/request-head.js'
 import { StreamReader } from '../../src/protocol/stream-reader.js'
 import { cut, cuts } from '../support/bytes.js'
 import { mutated } from '../support/http-requests.js'
+import { thrownBy } from '../support/thrown-by.js'
 import { FlatSource } from '../support/reader-model.js'
 
 /** All that a head says, as plain values. */
@@ -44,6 +45,9 @@ function headsIn(pieces: readonly Buffer[], limits: HttpLimits = {}): object[] {
       }
     } catch (error) {
       if (!(error instanceof HttpError)) throw error
+      // It stays what it is: no request is found behind it.
+      const again = thrownBy(() => reader.tryReadFrame(parser))
+      if (String(again) !== String(error)) throw again
       return [...found, { status: error.status, message: error.message }]
     }
   }

@@ -108,6 +108,19 @@ describe('startHttpServer()', () => {
     expect(server.stats.timedOutBy).toEqual({ idle: 1 })
   })
 
+  test('ends a connection that sends nothing as soon as one that sends no head', async () => {
+    const clock = new FakeClock()
+    const server = await serveHttp(() => '', { clock })
+    const { closed, received } = await dial(portOf(server.address))
+    await eventually(() => {
+      expect(server.stats.open).toBe(1)
+    })
+    await clock.advance(10_100)
+    await closed
+    expect(received()).toBe('')
+    expect(server.stats.timedOutBy).toEqual({ 'first-byte': 1 })
+  })
+
   test('refuses a deadline without a meaning', async () => {
     for (const name of ['headerMs', 'keepAliveMs', 'bodyMs', 'idleMs', 'firstByteMs'] as const) {
       await expect(startHttpServer(() => '', { deadlines: { [name]: 0 } })).rejects.toThrow(

@@ -74,7 +74,9 @@ export function readRequests(text: string, options: ModelOptions = {}): Reading 
     while (text.startsWith('\r\n', at)) at += 2
     if (at - start > 2 * MAX_EMPTY_LINES) return { requests, next: 'refuses' }
     const rest = text.slice(at)
-    if (rest === '') return { requests, next: options.ended === true ? 'ends' : 'waits' }
+    // Half of an empty line is no request either.
+    if (rest === '' || rest === '\r')
+      return { requests, next: options.ended === true ? 'ends' : 'waits' }
     const headEnd = rest.indexOf('\r\n\r\n')
     if (headEnd < 0) return { requests, next: options.ended === true ? 'refuses' : 'either' }
     const head = readHead(rest.slice(0, headEnd), options)

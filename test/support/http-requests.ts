@@ -13,11 +13,11 @@ const method = fc.oneof(
   { weight: 1, arbitrary: token.filter((name) => name !== 'CONNECT') },
 )
 const path = fc
-  .array(fc.constantFrom('a', 'b.c', '%41', "~!$&'()*+,;=:@", '', '..', 'index.html'), {
+  .array(fc.constantFrom('a', 'b.c', '%41', "~!$&'()*+,;=:@", '[1]|^', '', '..', 'index.html'), {
     maxLength: 4,
   })
   .map((segments) => `/${segments.join('/')}`)
-const query = fc.constantFrom('', '', '?', '?a=b&c', '?%20/?:@')
+const query = fc.constantFrom('', '', '?', '?a=b&c', '?%20/?:@', '?a[b]={c}|^`\\')
 const host = fc.constantFrom('a', 'a.example:8080', '127.0.0.1', '[::1]:80', 'a:')
 const target = fc.oneof(
   { weight: 5, arbitrary: fc.tuple(path, query).map(([p, q]) => p + q) },
