@@ -77,7 +77,7 @@ export class HeadParser implements Framing<RequestHead> {
       this.#seen = size
       return undefined
     }
-    const head = this.#finish(base === 0 ? bytes : bytes.subarray(base, base + length))
+    const head = this.#finish(bytes, base)
     source.skip(length)
     return head
   }
@@ -173,16 +173,17 @@ export class HeadParser implements Framing<RequestHead> {
     return true
   }
 
-  #finish(bytes: Buffer): RequestHead {
+  #finish(bytes: Buffer, base: number): RequestHead {
     const places = (this.#section as FieldSection).places
     const head = new RequestHead(
       this.#method,
       this.#minor,
       bytes,
+      base,
       this.#targetStart,
       this.#targetEnd,
       this.#target as RequestTarget,
-      readFraming(bytes, places, this.#minor),
+      readFraming(bytes, base, places, this.#minor),
       places,
     )
     this.#seen = 0

@@ -10,11 +10,14 @@ export const NUMBERS_PER_FIELD = 4
 
 export class HttpHeaders implements Iterable<[name: string, value: string]> {
   readonly #bytes: Buffer
+  /** Where in them the places are counted from. */
+  readonly #base: number
   readonly #places: readonly number[]
 
   /** @internal */
-  constructor(bytes: Buffer, places: readonly number[]) {
+  constructor(bytes: Buffer, places: readonly number[], base = 0) {
     this.#bytes = bytes
+    this.#base = base
     this.#places = places
   }
 
@@ -62,18 +65,24 @@ export class HttpHeaders implements Iterable<[name: string, value: string]> {
     const places = this.#places
     const first = lower.charCodeAt(0)
     for (let i = from; i < places.length; i += NUMBERS_PER_FIELD) {
-      const start = places[i] as number
+      const start = this.#base + (places[i] as number)
       if (LOWER[this.#bytes[start] as number] !== first) continue
-      if (isSameName(this.#bytes, start, places[i + 1] as number, lower)) return i
+      if (isSameName(this.#bytes, start, this.#base + (places[i + 1] as number), lower)) return i
     }
     return -1
   }
 
   #nameAt(i: number): string {
-    return this.#bytes.toString('latin1', this.#places[i], this.#places[i + 1]).toLowerCase()
+    return this.#textAt(i).toLowerCase()
   }
 
   #valueAt(i: number): string {
-    return this.#bytes.toString('latin1', this.#places[i + 2], this.#places[i + 3])
+    return this.#textAt(i + 2)
+  }
+
+  #textAt(i: number): string {
+    const start = this.#base + (this.#places[i] as number)
+    const end = this.#base + (this.#places[i + 1] as number)
+    return this.#bytes.toString('latin1', start, end)
   }
 }

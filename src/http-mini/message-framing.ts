@@ -18,7 +18,12 @@ const MAX_LENGTH_DIGITS = 15
  * @throws HttpError 400 for a Host or a length that is missing, double or none, 413 for a length past all bounds; 417 for an expectation that is unknown; 501
  *   for a transfer coding that is
  */
-export function readFraming(bytes: Buffer, places: readonly number[], minor: 0 | 1): Framing {
+export function readFraming(
+  bytes: Buffer,
+  base: number,
+  places: readonly number[],
+  minor: 0 | 1,
+): Framing {
   let hostStart = 0
   let hostEnd = 0
   let hosts = 0
@@ -30,17 +35,17 @@ export function readFraming(bytes: Buffer, places: readonly number[], minor: 0 |
   let saysKeepAlive = false
   let expectation: string | undefined
   for (let i = 0; i < places.length; i += NUMBERS_PER_FIELD) {
-    const start = places[i] as number
-    const end = places[i + 1] as number
-    const valueStart = places[i + 2] as number
-    const valueEnd = places[i + 3] as number
+    const start = base + (places[i] as number)
+    const end = base + (places[i + 1] as number)
+    const valueStart = base + (places[i + 2] as number)
+    const valueEnd = base + (places[i + 3] as number)
     switch (end - start) {
       case 4:
         if (!isSameName(bytes, start, end, 'host')) break
         if (++hosts > 1) throw new HttpError(400, 'more than one Host')
         if (!isHostValue(bytes, valueStart, valueEnd)) throw new HttpError(400, 'bad Host')
-        hostStart = valueStart
-        hostEnd = valueEnd
+        hostStart = valueStart - base
+        hostEnd = valueEnd - base
         break
       case 6:
         if (!isSameName(bytes, start, end, 'expect')) break

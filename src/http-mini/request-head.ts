@@ -29,6 +29,8 @@ export class RequestHead {
   readonly persists: boolean
   readonly expectsContinue: boolean
   readonly #bytes: Buffer
+  /** Where the head begins in them; all other places are counted from there. */
+  readonly #base: number
   readonly #targetStart: number
   readonly #targetEnd: number
   readonly #target: RequestTarget
@@ -41,6 +43,7 @@ export class RequestHead {
     method: string,
     minor: 0 | 1,
     bytes: Buffer,
+    base: number,
     targetStart: number,
     targetEnd: number,
     target: RequestTarget,
@@ -53,6 +56,7 @@ export class RequestHead {
     this.persists = framing.persists
     this.expectsContinue = framing.expectsContinue
     this.#bytes = bytes
+    this.#base = base
     this.#targetStart = targetStart
     this.#targetEnd = targetEnd
     this.#target = target
@@ -64,29 +68,33 @@ export class RequestHead {
 
   /** As it came. */
   get target(): string {
-    return this.#bytes.toString('latin1', this.#targetStart, this.#targetEnd)
+    return this.#textOf(this.#targetStart, this.#targetEnd)
   }
 
   get path(): string {
     const { pathStart, pathEnd } = this.#target
-    if (pathStart < pathEnd) return this.#bytes.toString('latin1', pathStart, pathEnd)
+    if (pathStart < pathEnd) return this.#textOf(pathStart, pathEnd)
     // RFC 9112 3.2.4: an absolute form without a path is, with OPTIONS, about the server as a whole.
     return this.method === 'OPTIONS' && this.queryString === '' ? '*' : '/'
   }
 
   get queryString(): string {
     const { queryStart, queryEnd } = this.#target
-    return queryStart === queryEnd ? '' : this.#bytes.toString('latin1', queryStart, queryEnd)
+    return queryStart === queryEnd ? '' : this.#textOf(queryStart, queryEnd)
   }
 
   /** Of the target, or of Host. */
   get host(): string | undefined {
     if (this.#hostStart === this.#hostEnd) return undefined
-    return this.#bytes.toString('latin1', this.#hostStart, this.#hostEnd)
+    return this.#textOf(this.#hostStart, this.#hostEnd)
   }
 
   get headers(): HttpHeaders {
-    this.#headers ??= new HttpHeaders(this.#bytes, this.#places)
+    this.#headers ??= new HttpHeaders(this.#bytes, this.#places, this.#base)
     return this.#headers
+  }
+
+  #textOf(start: number, end: number): string {
+    return this.#bytes.toString('latin1', this.#base + start, this.#base + end)
   }
 }
