@@ -12,6 +12,9 @@ import { seen, type SeenResponse } from '../support/seen-response.js'
 import { rejection } from '../support/settled.js'
 import { temporaryFolder } from '../support/wire.js'
 
+/** The user that owns nothing. */
+const NOBODY = 65_534
+
 const OLD = new Date('2026-01-02T03:04:05Z')
 let base: string
 let root: string
@@ -252,16 +255,22 @@ describe('staticFiles()', () => {
     })
   })
 
-  it.runIf(process.getuid?.() !== 0)(
-    'is 403 for what the system does not let it read',
-    async () => {
-      await chmod(join(root, 'a b.txt'), 0)
-      await chmod(join(root, 'docs'), 0)
+  it('is 403 for what the system does not let it read', async () => {
+    await chmod(base, 0o755)
+    await chmod(root, 0o755)
+    await chmod(join(root, 'a b.txt'), 0)
+    await chmod(join(root, 'docs'), 0)
+    // Nothing is closed to root.
+    const isRoot = process.getuid?.() === 0
+    if (isRoot) process.seteuid?.(NOBODY)
+    try {
       expect(await get('/files/a%20b.txt')).toMatchObject({ status: 403 })
       expect(await get('/files/docs/page.html')).toMatchObject({ status: 403 })
-      await chmod(join(root, 'docs'), 0o700)
-    },
-  )
+    } finally {
+      if (isRoot) process.seteuid?.(0)
+    }
+    await chmod(join(root, 'docs'), 0o700)
+  })
 
   it('is 404 for what is neither a file nor a folder, and waits for none of it', async () => {
     execFileSync('mkfifo', [join(root, 'pipe')])
