@@ -111,8 +111,16 @@ export class HttpConnection implements RequestHost, Guard {
   async serve(): Promise<void> {
     const writer = this.#writer
     for (;;) {
-      let head = this.#next ?? this.#readHead()
-      if (head instanceof Promise) head = await head
+      let head = this.#next ?? this.#tryHead()
+      if (head === undefined) {
+        this.#leaveBody()
+        // Waited for here: a function of its own would cost every idle connection its frame, and every request a turn.
+        try {
+          head = await this.reader.readFrame(this.#parser)
+        } catch (error) {
+          head = this.#refuse(error)
+        }
+      }
       if (head === null) return
       this.#next = undefined
       let answered = this.#answerTo(head)
@@ -122,26 +130,20 @@ export class HttpConnection implements RequestHost, Guard {
     }
   }
 
-  /** A head that is at hand, or the one that is waited for; null when there will be none. */
-  #readHead(): RequestHead | null | Promise<RequestHead | null> {
+  /** A head that is at hand; null when there will be none, undefined when it has to be waited for. */
+  #tryHead(): RequestHead | null | undefined {
     try {
-      const head = this.reader.tryReadFrame(this.#parser)
-      return head === undefined ? this.#awaitHead() : head
+      return this.reader.tryReadFrame(this.#parser)
     } catch (error) {
       return this.#refuse(error)
     }
   }
 
-  async #awaitHead(): Promise<RequestHead | null> {
-    if (this.#isInBody) {
-      this.#isInBody = false
-      this.connection.guard = this
-    }
-    try {
-      return await this.reader.readFrame(this.#parser)
-    } catch (error) {
-      return this.#refuse(error)
-    }
+  /** The deadlines of heads hold again. */
+  #leaveBody(): void {
+    if (!this.#isInBody) return
+    this.#isInBody = false
+    this.connection.guard = this
   }
 
   /** Answers what is no request. @throws what is not for a client to know of */
