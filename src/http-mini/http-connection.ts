@@ -2,15 +2,14 @@
  * HTTP/1.1 on one connection of the kit: reads a head, calls the application, sends its answer, and goes on with the next,
  * one at a time and in order (RFC 9112 9.3.2).
  *
- * What has come is answered in one go, without a promise where the application gives none, and the writer sends the answers of a turn as
- * one. It parses nothing and frames nothing itself.
+ * What has come is answered in one go, without a promise where the application gives none, and the writer sends the
+ * answers of a turn as one. It parses nothing and frames nothing itself.
  *
  * Invariants: after a refusal, or when it is not certain where a body ends, no byte is looked at as a request; an answer that
  * failed half-way never looks whole.
  */
 import type { Clock } from '../concurrency/clock.js'
-import { IncompleteReadError } from '../errors.js'
-import type { TimeoutError } from '../errors.js'
+import { IncompleteReadError, type TimeoutError } from '../errors.js'
 import type { Connection, Guard } from '../protocol/connection.js'
 import type { DeadlineLimits, DeadlinePhase } from '../protocol/deadlines.js'
 import type { StreamReader } from '../protocol/stream-reader.js'
