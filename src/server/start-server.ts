@@ -93,6 +93,11 @@ export interface ServerStats {
   /** Totals of the connections that have ended. */
   readonly bytesRead: number
   readonly bytesWritten: number
+  /**
+   * How the latest 100 connections ended, the oldest first; those that were not admitted are counted in `refused`
+   * alone, or a flood of them would push everything else out.
+   */
+  readonly recentCloses: readonly CloseRecord[]
 }
 
 export type ServerState = 'listening' | 'draining' | 'closed'
@@ -262,15 +267,8 @@ export class Server<Where extends Address = Address> {
       overlongLines: this.#overlongLines,
       bytesRead: this.#bytesRead,
       bytesWritten: this.#bytesWritten,
+      recentCloses: this.#recentCloses.records,
     }
-  }
-
-  /**
-   * How the latest 100 connections ended, the oldest first; those that were not admitted are counted in
-   * `stats.refused` alone, or a flood of them would push everything else out.
-   */
-  get recentCloses(): readonly CloseRecord[] {
-    return this.#recentCloses.records
   }
 
   /** Resolves when the server has stopped. */
