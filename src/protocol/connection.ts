@@ -84,7 +84,10 @@ export interface UnixAddress {
 /** Where an end of a connection is. */
 export type Address = TcpAddress | UnixAddress
 
-/** What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. */
+/**
+ * What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. What the function
+ * throws, and the SlowConsumerError where there is no room for the reply, is what the read rejects with then.
+ */
 export type OnLimit =
   Chunk | ((error: LimitOverrunError, connection: Connection) => Chunk | undefined)
 
@@ -390,7 +393,8 @@ export class Connection {
     const isAnswerToFin = reason.kind === 'closed-here' && this.#peerHasEnded
     this.#setReason(isAnswerToFin ? { kind: 'ended' } : reason, error)
     this.#move('close')
-    if (this.#isDiscarding) return
+    // After a cut whoever waits has heard why, and the transport is on its way out: what can be read stays as it is.
+    if (this.#isDiscarding || this.#hasFired) return
     this.#isDiscarding = true
     const isFailure = reason.kind === 'failed' && error instanceof Error
     this.reader.close(isFailure ? error : closedHere)
@@ -407,7 +411,8 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#setReason(reason, error)
     this.#move('cut')
-    this.#settle(error, reason.kind !== 'timed-out')
+    // A second cut, in a listener of the signal too, has nobody left to tell.
+    if (!this.#hasFired) this.#settle(error, reason.kind !== 'timed-out')
     this.#deadlines.stop()
     if (how === 'destroy' || !this.#reset()) this.#transport.destroy()
   }
