@@ -57,6 +57,36 @@ fault(
 
 fault(
   'F07',
+  'a peer that drips on after our end does not put off the half-closed deadline',
+  async (scene) => {
+    const clock = new FakeClock()
+    const server = await scene.serve(
+      async ({ reader, writer }) => {
+        writer.writeEof()
+        for await (const chunk of reader.chunks()) expect(chunk.toString()).toBe('x')
+      },
+      { clock, deadlines: { halfClosedMs: 10_000 } },
+    )
+    const client = dial(server.address)
+    const received = receiveAll(client)
+    await eventually(() => [...server.connections][0]?.state === 'localEnded')
+    const [connection] = server.connections
+    for (let sent = 1; sent <= 10; sent++) {
+      await send(client, 'x')
+      await eventually(() => connection?.bytesRead === sent)
+      await clock.advance(sent < 10 ? 1000 : 999)
+      expect(server.stats.open).toBe(1)
+    }
+    await clock.advance(1)
+    await received
+    await eventually(() => server.stats.open === 0)
+    expect(server.stats.timedOutBy).toEqual({ 'half-closed': 1 })
+    expect(clock.pendingTimers).toBe(0)
+  },
+)
+
+fault(
+  'F07',
   'a client that has ended its half and stays is closed with its handler',
   async (scene) => {
     const clock = new FakeClock()
