@@ -126,6 +126,25 @@ fault(
 )
 
 fault(
+  'F16',
+  'peers that speak before they listen get the refusal all the same, as far as there is room to linger',
+  async ({ serve }) => {
+    const server = await serve(echo, { maxConnections: 1, refusal: 'busy\n' })
+    const [inside] = connect(1, { port: portOf(server.address) })
+    await eventually(() => server.stats.open === 1)
+    const outside = connect(20, { port: portOf(server.address) })
+    // Unread, any of it would turn the end into a reset, which takes the refusal with it.
+    for (const { socket } of outside) socket.write('hello\n'.repeat(10_000))
+    await eventually(() => outside.every(({ end }) => end !== undefined))
+    expect(new Set(outside.map(({ received, end }) => received + end))).toEqual(
+      new Set(['busy\nend']),
+    )
+    inside?.socket.end()
+    await eventually(() => server.stats.open === 0)
+  },
+)
+
+fault(
   'F17',
   'a flood from one address is held to its own cap, and other addresses are unaffected',
   async ({ serve, figure }) => {

@@ -1,5 +1,6 @@
 /** One half of a connection ends before the other: nothing that was promised is lost, and nobody holds it for ever. */
 import { expect } from 'vitest'
+import { deferred } from '../../src/concurrency/deferred.js'
 import { IncompleteReadError } from '../../src/errors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
@@ -28,6 +29,32 @@ fault('F06', 'a client that ends its half gets every reply, then the end', async
   expect(server.stats.closedBy).toEqual({ ended: 1 })
   scene.figure('bytes lost of 4 MiB', lines.length - bytes.length, 'bytes')
 })
+
+fault(
+  'F06',
+  'lines that the handler comes to only after the end are answered no less',
+  async (scene) => {
+    const peerHasEnded = deferred()
+    const server = await scene.serve(async ({ reader, writer }) => {
+      await reader.peek(1)
+      await peerHasEnded.promise
+      for await (const line of reader.lines()) writer.write(`${line}!\n`)
+    })
+    const client = dial(server.address)
+    const lines = Array.from({ length: 1000 }, (_, i) => `line ${i}`)
+    client.end(`${lines.join('\n')}\n`)
+    const received = receiveAll(client)
+    await eventually(() => [...server.connections][0]?.state === 'peerEnded')
+    peerHasEnded.resolve()
+    expect(await received).toEqual({
+      end: 'end',
+      bytes: Buffer.from(lines.map((line) => `${line}!\n`).join('')),
+    })
+    await eventually(() => server.stats.open === 0)
+    expect(server.stats.closedBy).toEqual({ ended: 1 })
+    expect(scene.log.records).toEqual([])
+  },
+)
 
 fault(
   'F07',
