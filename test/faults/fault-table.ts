@@ -211,6 +211,14 @@ export const FAULTS = {
     fault: 'The nth operation of a transport fails, for each n and many errors',
     does: 'ends for both sides, with an error of the kit and no wrong answer',
   },
+  F70: {
+    fault: 'A peer sends urgent bytes among the others',
+    does: 'leaves them out of the stream, which stays in step',
+  },
+  F71: {
+    fault: 'A peer ends and resets at once',
+    does: 'gives the whole lines that came, and never a part for a line',
+  },
   F72: {
     fault:
       'The answer to an over-long line fails: its function throws, or the peer takes nothing more',
@@ -223,6 +231,26 @@ export const FAULTS = {
   F74: {
     fault: 'The socket is destroyed behind the back of the kit',
     does: 'rejects whoever waits, and counts no byte as sent that was not',
+  },
+  F75: {
+    fault: 'A storm of connects and resets during a stop',
+    does: 'stops in time, and counts each',
+  },
+  F76: {
+    fault: 'Refused peers that never take the refusal',
+    does: 'holds a few of them for 2 s, and a stop for no longer than its grace',
+  },
+  F77: {
+    fault: 'Peers reset while a stop flushes to them',
+    does: 'ends the stop early; each counts as a loss and has its line in the log',
+  },
+  F78: {
+    fault: 'A peer sends on, or takes nothing, while we close',
+    does: 'throws away what comes, for 10 s in all or 2 s of silence; what the kernel has taken arrives',
+  },
+  F79: {
+    fault: 'A peer with the smallest window there is',
+    does: 'answers in whatever pieces there is room for',
   },
 } as const satisfies Record<string, Fault>
 
