@@ -160,7 +160,7 @@ export class StreamReader {
       return
     }
     this.#deadlines?.bytesCame()
-    if (!this.#isPaused && input.roughSize > 2 * this.#limit) this.#pauseWhenFull()
+    if (!this.#isPaused && input.roughSize > this.mark) this.#pauseWhenFull()
   }
 
   /** Says that no more bytes will come. (asyncio: `feed_eof`.) */
@@ -197,6 +197,14 @@ export class StreamReader {
   cut(): void {
     this.#input.cut()
     this.#wake()
+  }
+
+  /**
+   * How many bytes may be stored before reading is paused.
+   * @internal
+   */
+  get mark(): number {
+    return 2 * this.#limit
   }
 
   /**
@@ -568,10 +576,9 @@ export class StreamReader {
   }
 
   #pauseWhenFull(): void {
-    const mark = 2 * this.#limit
-    if (this.#input.roughSize <= mark) return
+    if (this.#input.roughSize <= this.mark) return
     if (this.#isPaused || this.#input.isOver) return
-    if (this.bufferedBytes <= mark) return
+    if (this.bufferedBytes <= this.mark) return
     this.#isPaused = true
     this.#host?.pauseReading()
   }

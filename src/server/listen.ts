@@ -9,7 +9,7 @@ import { access, chmod, lstat, readFile, readlink, unlink } from 'node:fs/promis
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { describeSystemError, ListenError } from '../errors.js'
-import type { Address } from '../protocol/connection.js'
+import { describeAddress, type Address } from '../protocol/address.js'
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -51,7 +51,7 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
       throw new RangeError(`mode must be the permissions of a file, 0 to 0o777, not ${mode}`)
     }
     await removeStaleSocket(path)
-    await bind(listener, { path, backlog }, `unix:${path}`)
+    await bind(listener, { path, backlog }, describeAddress({ path }))
     if (mode === undefined) return { path }
     try {
       await chmod(path, mode)
@@ -71,8 +71,7 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
   if (!Number.isInteger(port) || port < 0 || port > 65_535) {
     throw new RangeError(`port must be a whole number from 0 to 65535, not ${port}`)
   }
-  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  await bind(listener, { host, port, backlog }, where)
+  await bind(listener, { host, port, backlog }, describeAddress({ host, port }))
   const bound = listener.address() as net.AddressInfo
   return { host: bound.address, port: bound.port }
 }
