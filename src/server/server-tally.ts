@@ -1,7 +1,9 @@
-/** What a server has done so far, in numbers. It asks nothing of its connections: it is told. */
+/** What a server has done so far, and how its latest connections ended. It asks nobody: it is told. */
 import type { TimeoutPhase } from '../errors.js'
 import { isLossy, type CloseInfo, type CloseKind } from '../protocol/close-info.js'
+import type { Connection } from '../protocol/connection.js'
 import type { RefusalReason } from './admission.js'
+import { RecentCloses, type CloseRecord } from './recent-closes.js'
 
 /** What a server has done so far. */
 export interface ServerStats {
@@ -22,9 +24,17 @@ export interface ServerStats {
   /** Totals of the connections that have ended. */
   readonly bytesRead: number
   readonly bytesWritten: number
+  /**
+   * How the latest 100 connections ended, the oldest first; those that were not admitted are counted in `refused`
+   * alone, or a flood of them would push everything else out.
+   */
+  readonly recentCloses: readonly CloseRecord[]
 }
 
-/** Keeps those numbers that nothing else has. */
+/** Arbitrary: more than a person reads, and some tens of KiB. */
+const RECENT_CLOSES = 100
+
+/** Keeps what nothing else has of it. */
 export class ServerTally {
   #accepted = 0
   readonly #closedBy: Partial<Record<CloseKind, number>> = {}
@@ -33,6 +43,7 @@ export class ServerTally {
   #overlongLines = 0
   #bytesRead = 0
   #bytesWritten = 0
+  readonly #recentCloses = new RecentCloses(RECENT_CLOSES)
 
   /** A connection was admitted. */
   admitted(): void {
@@ -44,8 +55,18 @@ export class ServerTally {
     this.#overlongLines++
   }
 
-  /** A connection has ended, admitted or not. */
-  ended(info: CloseInfo): void {
+  /** A connection that was admitted has ended. */
+  ended(connection: Connection, info: CloseInfo): void {
+    this.#count(info)
+    this.#recentCloses.add(connection, info)
+  }
+
+  /** One that was not. */
+  refusedEnded(info: CloseInfo): void {
+    this.#count(info)
+  }
+
+  #count(info: CloseInfo): void {
     const { kind, phase } = info.reason
     this.#closedBy[kind] = (this.#closedBy[kind] ?? 0) + 1
     if (phase !== undefined) this.#timedOutBy[phase] = (this.#timedOutBy[phase] ?? 0) + 1
@@ -66,6 +87,7 @@ export class ServerTally {
       overlongLines: this.#overlongLines,
       bytesRead: this.#bytesRead,
       bytesWritten: this.#bytesWritten,
+      recentCloses: this.#recentCloses.records,
     }
   }
 }

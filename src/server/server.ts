@@ -24,7 +24,6 @@ import type { Admission, AdmissionOptions } from './admission.js'
 import { ConnectionSet } from './connection-set.js'
 import { acceptTheRest, cutInput, turnOfTheLoop } from './last-arrivals.js'
 import { DEFAULT_BACKLOG, type ListenOptions } from './listen.js'
-import { RecentCloses, type CloseRecord } from './recent-closes.js'
 import { Refusals, type Refusal } from './refusals.js'
 import { ServerTally, type ServerStats } from './server-tally.js'
 
@@ -66,8 +65,6 @@ export interface StopReport {
 export type ServerState = 'listening' | 'draining' | 'closed'
 
 const DEFAULT_GRACE_MS = 10_000
-/** Arbitrary: more than a person reads, and some tens of KiB. */
-const RECENT_CLOSES = 100
 /** A peer that has reset its connection already has no address any more. */
 const UNKNOWN_HOST = 'unknown'
 
@@ -91,7 +88,6 @@ export class Server<Where extends Address = Address> {
   /** Accepted sockets, admitted or not. */
   #arrivals = 0
   readonly #tally = new ServerTally()
-  readonly #recentCloses = new RecentCloses(RECENT_CLOSES)
 
   /** Made by `startServer`. @internal */
   constructor(
@@ -133,14 +129,6 @@ export class Server<Where extends Address = Address> {
 
   get stats(): ServerStats {
     return this.#tally.stats(this.#set.size, this.#refusals.counts)
-  }
-
-  /**
-   * How the latest 100 connections ended, the oldest first; those that were not admitted are counted in
-   * `stats.refused` alone, or a flood of them would push everything else out.
-   */
-  get recentCloses(): readonly CloseRecord[] {
-    return this.#recentCloses.records
   }
 
   /** Resolves when the server has stopped. */
@@ -230,7 +218,7 @@ export class Server<Where extends Address = Address> {
     this.#refusals = new Refusals(this.#options.refusal, maxLingeringRefusals, this.#log, {
       ...this.#connectionOptions,
       onClosed: (_connection, info) => {
-        this.#tally.ended(info)
+        this.#tally.refusedEnded(info)
       },
     })
   }
@@ -257,8 +245,7 @@ export class Server<Where extends Address = Address> {
   }
 
   #connectionClosed(connection: Connection, info: CloseInfo): void {
-    this.#tally.ended(info)
-    this.#recentCloses.add(connection, info)
+    this.#tally.ended(connection, info)
     this.#admission.release(hostOf(connection.remote))
     if (this.#takes instanceof AcceptQueue) this.#takes.ended(connection)
     this.#set.closed(connection)
