@@ -1,5 +1,5 @@
 /**
- * Where an end of a connection is, and how that is written. It looks nothing up, and checks nothing.
+ * Where an end of a connection is, how that is written, and what can be a host and a port. It looks nothing up.
  */
 import type { Transport } from './transport.js'
 
@@ -14,6 +14,23 @@ export interface UnixAddress {
 
 /** Where an end of a connection is. */
 export type Address = TcpAddress | UnixAddress
+
+/** Where is listened and dialled unless it is said. */
+export const DEFAULT_HOST = '127.0.0.1'
+
+/** @throws TypeError for what is no text, and for an empty one: Node takes that for localhost, or for every interface */
+export function checkHost(host: unknown): void {
+  if (typeof host === 'string' && host !== '') return
+  throw new TypeError(
+    `host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`,
+  )
+}
+
+/** @throws RangeError for what is no port; `least` is 0 where that stands for any that is free, else 1 */
+export function checkPort(port: number | undefined, least: 0 | 1): asserts port is number {
+  if (port !== undefined && Number.isInteger(port) && port >= least && port <= 65_535) return
+  throw new RangeError(`port must be a whole number from ${least} to 65535, not ${port}`)
+}
 
 /** Our end, as the transport knows it; undefined where it does not (any more). A first look costs 2 µs. */
 export function localAddressOf({ localAddress, localPort }: Transport): TcpAddress | undefined {

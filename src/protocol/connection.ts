@@ -462,13 +462,13 @@ export class Connection {
     // moved to the old ones.
     this.#transport[kConnection] = undefined
     const isExplained = this.#reason !== undefined || this.#peerHasEnded
-    if (!this.#isCut && !(isExplained && this.writer.isSpent)) {
+    if (!this.#isSettled && !(isExplained && this.writer.isSpent)) {
       const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
       this.#setReason({ kind: 'failed' }, error)
       this.#settle(error, false)
     }
     // Who was told already why it ended hears the same again.
-    if (!this.#isCut && !this.writer.isClosing) this.writer.finish(closedHere)
+    if (!this.#isSettled && !this.writer.isClosing) this.writer.finish(closedHere)
     const info: CloseInfo = {
       reason: this.#reason ?? { kind: 'ended' },
       ...(this.#error === undefined ? {} : { error: this.#error }),
@@ -528,7 +528,7 @@ export class Connection {
   }
 
   /** Whether those who wait were told of its end. */
-  get #isCut(): boolean {
+  get #isSettled(): boolean {
     return this.#signal?.hasAborted === true
   }
 
