@@ -123,13 +123,9 @@ export class FaultLink {
   async #takeIn(): Promise<void> {
     try {
       for (;;) {
-        const room = this.#host.maxHeldBytes - this.#heldBytes - this.#items.length * ITEM_BYTES
+        if (this.#room <= 0) await this.#enoughRoom()
         if (this.#isOver) break
-        if (room <= 0) {
-          await new Promise<void>((resolve) => (this.#wakeIntake = resolve))
-          continue
-        }
-        const bytes = await this.#source.reader.read(Math.min(room, READ_BYTES))
+        const bytes = await this.#source.reader.read(Math.min(this.#room, READ_BYTES))
         if (bytes === null) break
         this.#keep('data', bytes)
       }
@@ -141,6 +137,18 @@ export class FaultLink {
     if (BROKEN_KINDS.has(reason.kind)) this.#keep('reset')
     this.#isIntakeOver = true
     this.#wakeOutlet?.()
+  }
+
+  get #room(): number {
+    return this.#host.maxHeldBytes - this.#heldBytes - this.#items.length * ITEM_BYTES
+  }
+
+  /** Once full it takes in nothing before there is room for a good piece: what leaves in bits would come in in bits. */
+  async #enoughRoom(): Promise<void> {
+    const enough = Math.max(1, Math.min(READ_BYTES, Math.floor(this.#host.maxHeldBytes / 2)))
+    while (!this.#isOver && this.#room < enough && this.#items.length > 0) {
+      await new Promise<void>((resolve) => (this.#wakeIntake = resolve))
+    }
   }
 
   #keep(kind: Item['kind'], bytes: Buffer = NO_BYTES): void {
