@@ -6,6 +6,8 @@
  * told once at error, and nothing else is touched by it.
  */
 import { StandpipeError, type ErrorCode } from '../errors.js'
+import { describeAddress } from './address.js'
+import { publishError } from './connection-channels.js'
 import type { Connection } from './connection.js'
 
 /** Serves one connection. The connection ends when the handler does. */
@@ -45,8 +47,7 @@ export function runHandler(
   try {
     result = handler(connection)
   } catch (error) {
-    handlerThrew(connection, error)
-    settled(connection)
+    handlerThrew(connection, error, settled)
     return
   }
   void Promise.resolve(result).then(
@@ -55,8 +56,7 @@ export function runHandler(
       settled(connection)
     },
     (error: unknown) => {
-      handlerThrew(connection, error)
-      settled(connection)
+      handlerThrew(connection, error, settled)
     },
   )
 }
@@ -65,11 +65,35 @@ function handlerReturned(connection: Connection): void {
   connection.closeBecause({ kind: connection.isDraining ? 'server-stopped' : 'closed-here' })
 }
 
-function handlerThrew(connection: Connection, error: unknown): void {
-  if (isOutcome(error, connection)) {
-    connection.tellEnd(error)
-    handlerReturned(connection)
-  } else {
-    connection.handlerFailed(error)
+/** Ends the connection and tells of it, in whichever order: a logger that throws keeps nothing from its end. */
+function handlerThrew(
+  connection: Connection,
+  error: unknown,
+  settled: (connection: Connection) => void,
+): void {
+  try {
+    if (isOutcome(error, connection)) tellOutcome(connection, error)
+    else tellFault(connection, error)
+  } finally {
+    settled(connection)
   }
+}
+
+function tellOutcome(connection: Connection, error: unknown): void {
+  try {
+    connection.tellEnd(error)
+  } finally {
+    handlerReturned(connection)
+  }
+}
+
+function tellFault(connection: Connection, error: unknown): void {
+  // Whatever else was logged: this is the fault.
+  connection.markTold()
+  connection.cut({ kind: 'handler-failed' }, error)
+  publishError(connection, error)
+  connection.log.error(
+    { err: error },
+    `the handler of ${describeAddress(connection.remote)} failed`,
+  )
 }

@@ -9,8 +9,9 @@
 import type net from 'node:net'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import type { Logger } from '../logger.js'
-import { connectionRefuse } from '../protocol/connection-channels.js'
-import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
+import type { Address } from '../protocol/address.js'
+import { publishRefusal } from '../protocol/connection-channels.js'
+import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
 import type { Chunk } from '../protocol/framing.js'
 import { systemClock } from '../concurrency/clock.js'
@@ -66,18 +67,24 @@ export class Refusals {
   refuse(socket: net.Socket, reason: RefusalReason): void {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1
     const connection = new Connection(socket, this.#options)
-    if (connectionRefuse.hasSubscribers) connectionRefuse.publish({ connection, reason })
+    publishRefusal(connection, reason)
+    if (connection.state !== 'closed') this.#end(connection, socket, reason)
+    // Last: a logger that throws must not keep the connection from its end.
     this.#log.note(reason, connection.remote)
-    if (connection.state === 'closed') return
-    const words = this.#wordsFor(reason, connection)
-    if (this.#lingering.size < this.#maxLingering) {
-      this.#lingering.add(connection)
-      if (words !== undefined) connection.writer.write(words)
-      connection.closeBecause({ kind: 'not-admitted' })
-    } else {
-      // Past the writer, which would gather it until the end of the turn: by then it is gone.
-      if (words !== undefined) socket.write(words)
-      connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
+  }
+
+  #end(connection: Connection, socket: net.Socket, reason: RefusalReason): void {
+    const mayLinger = this.#lingering.size < this.#maxLingering
+    if (mayLinger) this.#lingering.add(connection)
+    try {
+      const words = this.#wordsFor(reason, connection)
+      if (words === undefined) return
+      // Past the writer where it will be gone by the end of the turn: until then the writer would gather it.
+      if (mayLinger) connection.writer.write(words)
+      else socket.write(words)
+    } finally {
+      if (mayLinger) connection.closeBecause({ kind: 'not-admitted' })
+      else connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
     }
   }
 

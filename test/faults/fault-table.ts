@@ -211,6 +211,10 @@ export const FAULTS = {
     fault: 'The nth operation of a transport fails, for each n and many errors',
     does: 'ends for both sides, with an error of the kit and no wrong answer',
   },
+  F66: {
+    fault: '50,000 clients come and go',
+    does: 'keeps nothing of them: no memory, no listener, no timer',
+  },
   F70: {
     fault: 'A peer sends urgent bytes among the others',
     does: 'leaves them out of the stream, which stays in step',
@@ -221,8 +225,8 @@ export const FAULTS = {
   },
   F72: {
     fault:
-      'The answer to an over-long line fails: its function throws, or the peer takes nothing more',
-    does: 'tells that to the read instead; the rest of the line is thrown away all the same, and never taken for a line',
+      'A function of the program throws where the kit calls it: a logger, or `onLimit`; or the reply finds no room',
+    does: 'lets that be heard; streams stay in step, connections end, and so does a stop',
   },
   F73: {
     fault: 'The program ends a connection from within one of its own calls',
