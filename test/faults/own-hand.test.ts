@@ -1,13 +1,17 @@
 /** What a program does to its own connections from within: in a callback, in an iterable, behind the back of the kit. */
+import { join } from 'node:path'
 import { expect } from 'vitest'
 import { BrokenError, LimitOverrunError, SlowConsumerError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
+import { countDescriptors } from '../../src/server/descriptors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
+import { startServer } from '../../src/server/start-server.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { runProgram } from '../support/programs.js'
+import { RecordingLogger } from '../support/recording-logger.js'
 import { rejection, watch } from '../support/settled.js'
 import { thrownBy } from '../support/thrown-by.js'
 import {
@@ -16,6 +20,7 @@ import {
   hasRead,
   receiveAll,
   send,
+  temporaryFolder,
   wire,
   WIRE_KINDS,
   type Wired,
@@ -125,6 +130,24 @@ fault(
     expect(heard.length).toBeGreaterThanOrEqual(3)
     expect(new Set(heard)).toEqual(new Set(['the logger']))
   },
+)
+
+fault(
+  'F72',
+  'a logger that throws at the warning of a start makes the start fail, and nothing listens',
+  async () => {
+    const folder = await temporaryFolder()
+    const path = join(folder, 's')
+    const mine = new Error('a fault of the program')
+    const logger = new RecordingLogger()
+    logger.warn = () => {
+      throw mine
+    }
+    const start = startServer(lineEcho(), { path, logger, maxConnections: 1e12 })
+    expect(await rejection(start)).toBe(mine)
+    expect((await receiveAll(dial({ path }))).end).toMatch(/ENOENT|ECONNREFUSED/)
+  },
+  { skip: countDescriptors() === undefined ? 'it needs a limit of descriptors' : undefined },
 )
 
 for (const kind of WIRE_KINDS) {
