@@ -6,6 +6,8 @@
  * told once at error, and nothing else is touched by it.
  */
 import { StandpipeError, type ErrorCode } from '../errors.js'
+import { describeAddress } from './address.js'
+import { publishError } from './connection-channels.js'
 import type { Connection } from './connection.js'
 
 /** Serves one connection. The connection ends when the handler does. */
@@ -69,7 +71,14 @@ function handlerThrew(connection: Connection, error: unknown): void {
   if (isOutcome(error, connection)) {
     connection.tellEnd(error)
     handlerReturned(connection)
-  } else {
-    connection.handlerFailed(error)
+    return
   }
+  // Whatever else was logged: this is the fault.
+  connection.markTold()
+  connection.cut({ kind: 'handler-failed' }, error)
+  publishError(connection, error)
+  connection.log.error(
+    { err: error },
+    `the handler of ${describeAddress(connection.remote)} failed`,
+  )
 }

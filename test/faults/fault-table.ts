@@ -211,6 +211,10 @@ export const FAULTS = {
     fault: 'The nth operation of a transport fails, for each n and many errors',
     does: 'ends for both sides, with an error of the kit and no wrong answer',
   },
+  F66: {
+    fault: '50,000 clients come and go',
+    does: 'keeps nothing of them: no memory, no listener, no timer',
+  },
 } as const satisfies Record<string, Fault>
 
 export type FaultId = keyof typeof FAULTS

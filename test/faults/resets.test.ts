@@ -36,7 +36,7 @@ fault(
     expect(error).toMatchObject({ code: 'ERR_STANDPIPE_RESET', cause: { code: 'ECONNRESET' } })
     await eventually(() => server.stats.open === 0)
     expect(server.stats.closedBy).toEqual({ reset: 1 })
-    expect(server.recentCloses).toMatchObject([{ reason: { kind: 'reset' }, bytesRead: 6 }])
+    expect(server.stats.recentCloses).toMatchObject([{ reason: { kind: 'reset' }, bytesRead: 6 }])
     scene.figure('known after', atMs - resetAt, 'ms')
   },
 )

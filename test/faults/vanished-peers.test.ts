@@ -56,7 +56,7 @@ fault(
         await eventually(() => server.stats.open === 0, { timeoutMs: 20_000, what })
         const tookMs = performance.now() - from
         expect(server.stats.timedOutBy).toEqual({ 'keep-alive': 1 })
-        expect(server.recentCloses).toMatchObject([
+        expect(server.stats.recentCloses).toMatchObject([
           { reason: { kind: 'timed-out', phase: 'keep-alive' }, code: 'ERR_STANDPIPE_TIMED_OUT' },
         ])
         expect(tookMs).toBeGreaterThan(5000)
