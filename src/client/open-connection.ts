@@ -83,7 +83,11 @@ async function open(
 }
 
 /** Where to. @throws TypeError, RangeError */
-function checkTarget({ host = DEFAULT_HOST, port, path }: OpenConnectionOptions): Address {
+export function checkTarget({
+  host = DEFAULT_HOST,
+  port,
+  path,
+}: Pick<OpenConnectionOptions, 'host' | 'port' | 'path'>): Address {
   if (path !== undefined) {
     if (port !== undefined) throw new TypeError('give either path, or host and port, not both')
     // Node takes an empty path for none.

@@ -59,7 +59,10 @@ export { describeAddress, type Address, type TcpAddress, type UnixAddress } from
 export type { CloseInfo, CloseKind, CloseReason } from './close-info.js'
 export type { Guard } from './passed-deadline.js'
 
-/** What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. */
+/**
+ * What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. What the function
+ * throws, and the SlowConsumerError where there is no room for the reply, is what the read rejects with then.
+ */
 export type OnLimit =
   Chunk | ((error: LimitOverrunError, connection: Connection) => Chunk | undefined)
 
@@ -321,7 +324,8 @@ export class Connection {
     const isAnswerToFin = reason.kind === 'closed-here' && this.#peerHasEnded
     this.#setReason(isAnswerToFin ? { kind: 'ended' } : reason, error)
     this.#move('close')
-    if (this.#isDiscarding) return
+    // After a cut whoever waits has heard why, and the transport is on its way out: what can be read stays as it is.
+    if (this.#isDiscarding || this.#isSettled) return
     this.#isDiscarding = true
     const isFailure = reason.kind === 'failed' && error instanceof Error
     this.reader.close(isFailure ? error : closedHere)
@@ -335,7 +339,8 @@ export class Connection {
     if (this.#state === 'closed') return
     this.#setReason(reason, error)
     this.#move('cut')
-    this.#settle(error, reason.kind !== 'timed-out')
+    // A second cut, in a listener of the signal too, has nobody left to tell.
+    if (!this.#isSettled) this.#settle(error, reason.kind !== 'timed-out')
     this.#deadlines.stop()
     // While the FIN is under way libuv refuses a reset (EINVAL), and node:net then never closes the socket.
     const endsAlready = this.writer.isSpent && this.#transport.writableFinished === false

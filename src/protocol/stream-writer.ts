@@ -164,8 +164,10 @@ export class StreamWriter {
   /** Writes each chunk, as one write: all are taken, or none. (asyncio: `writelines`.) @throws as `write` */
   writeAll(chunks: Iterable<Chunk>): void {
     if (this.#refusal !== undefined) throw this.#refuse()
-    if (this.#inFlight + this.#buffer.mostSize >= this.#cap) this.#checkCap()
     const all = [...chunks]
+    // What was iterated over may have written, or ended the connection.
+    if (this.isClosing) throw this.#refuse()
+    if (this.#inFlight + this.#buffer.mostSize >= this.#cap) this.#checkCap()
     for (const chunk of all) {
       if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
         throw new TypeError(`each chunk must be a string or a Uint8Array, not ${typeName(chunk)}`)
@@ -404,7 +406,8 @@ export class StreamWriter {
   }
 
   #afterSend(): void {
-    if (this.#failure !== undefined) return
+    // A transport that was destroyed from outside takes everything, and delivers nothing; its `close` tells.
+    if (this.#failure !== undefined || this.#transport.destroyed) return
     if (this.#transport.writableLength === 0) this.#handedOver()
     else this.#deadlines.writeStalls()
     // The FIN queues behind the slice, so it need not wait for the callback.

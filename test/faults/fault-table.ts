@@ -215,6 +215,19 @@ export const FAULTS = {
     fault: '50,000 clients come and go',
     does: 'keeps nothing of them: no memory, no listener, no timer',
   },
+  F72: {
+    fault:
+      'The answer to an over-long line fails: its function throws, or the peer takes nothing more',
+    does: 'tells that to the read instead; the rest of the line is thrown away all the same, and never taken for a line',
+  },
+  F73: {
+    fault: 'The program ends a connection from within one of its own calls',
+    does: 'ends it once: the first reason stays, every later call hears of it, and nothing follows the end',
+  },
+  F74: {
+    fault: 'The socket is destroyed behind the back of the kit',
+    does: 'rejects whoever waits, and counts no byte as sent that was not',
+  },
 } as const satisfies Record<string, Fault>
 
 export type FaultId = keyof typeof FAULTS
