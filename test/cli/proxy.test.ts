@@ -59,7 +59,8 @@ describe('standpipe proxy', () => {
       open: 0,
       unreachable: 0,
       heldBytes: { toTarget: 0, toClient: 0 },
-      mostHeldBytes: { toTarget: 10, toClient: 10 },
+      // The echo may come in two parts.
+      mostHeldBytes: { toTarget: 10, toClient: expect.any(Number) },
       passedBytes: { toTarget: 10, toClient: 10 },
       droppedBytes: { toTarget: 0, toClient: 0 },
       applied: {},
