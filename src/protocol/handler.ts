@@ -47,8 +47,7 @@ export function runHandler(
   try {
     result = handler(connection)
   } catch (error) {
-    handlerThrew(connection, error)
-    settled(connection)
+    handlerThrew(connection, error, settled)
     return
   }
   void Promise.resolve(result).then(
@@ -57,8 +56,7 @@ export function runHandler(
       settled(connection)
     },
     (error: unknown) => {
-      handlerThrew(connection, error)
-      settled(connection)
+      handlerThrew(connection, error, settled)
     },
   )
 }
@@ -67,12 +65,29 @@ function handlerReturned(connection: Connection): void {
   connection.closeBecause({ kind: connection.isDraining ? 'server-stopped' : 'closed-here' })
 }
 
-function handlerThrew(connection: Connection, error: unknown): void {
-  if (isOutcome(error, connection)) {
-    connection.tellEnd(error)
-    handlerReturned(connection)
-    return
+/** Ends the connection and tells of it, in whichever order: a logger that throws keeps nothing from its end. */
+function handlerThrew(
+  connection: Connection,
+  error: unknown,
+  settled: (connection: Connection) => void,
+): void {
+  try {
+    if (isOutcome(error, connection)) tellOutcome(connection, error)
+    else tellFault(connection, error)
+  } finally {
+    settled(connection)
   }
+}
+
+function tellOutcome(connection: Connection, error: unknown): void {
+  try {
+    connection.tellEnd(error)
+  } finally {
+    handlerReturned(connection)
+  }
+}
+
+function tellFault(connection: Connection, error: unknown): void {
   // Whatever else was logged: this is the fault.
   connection.markTold()
   connection.cut({ kind: 'handler-failed' }, error)

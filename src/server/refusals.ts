@@ -68,17 +68,23 @@ export class Refusals {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1
     const connection = new Connection(socket, this.#options)
     publishRefusal(connection, reason)
+    if (connection.state !== 'closed') this.#end(connection, socket, reason)
+    // Last: a logger that throws must not keep the connection from its end.
     this.#log.note(reason, connection.remote)
-    if (connection.state === 'closed') return
-    const words = this.#wordsFor(reason, connection)
-    if (this.#lingering.size < this.#maxLingering) {
-      this.#lingering.add(connection)
-      if (words !== undefined) connection.writer.write(words)
-      connection.closeBecause({ kind: 'not-admitted' })
-    } else {
-      // Past the writer, which would gather it until the end of the turn: by then it is gone.
-      if (words !== undefined) socket.write(words)
-      connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
+  }
+
+  #end(connection: Connection, socket: net.Socket, reason: RefusalReason): void {
+    const mayLinger = this.#lingering.size < this.#maxLingering
+    if (mayLinger) this.#lingering.add(connection)
+    try {
+      const words = this.#wordsFor(reason, connection)
+      if (words === undefined) return
+      // Past the writer where it will be gone by the end of the turn: until then the writer would gather it.
+      if (mayLinger) connection.writer.write(words)
+      else socket.write(words)
+    } finally {
+      if (mayLinger) connection.closeBecause({ kind: 'not-admitted' })
+      else connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
     }
   }
 

@@ -7,6 +7,7 @@ import { loopTurns } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { runProgram } from '../support/programs.js'
 import { rejection, watch } from '../support/settled.js'
 import { thrownBy } from '../support/thrown-by.js'
 import {
@@ -105,6 +106,26 @@ fault('F72', 'such a connection of lineEcho() ends, and no other', async (scene)
   other.end('still here\n')
   expect((await receiveAll(other)).bytes.toString()).toBe('hello\nstill here\n')
 })
+
+fault(
+  'F72',
+  'a logger that throws is heard of, and keeps nothing from its end: connections, refusals, the stop',
+  async () => {
+    const program = runProgram('throwing-logger.mjs')
+    const seen = JSON.parse(await program.nextLine()) as Record<string, unknown>
+    expect(await program.ended).toBe(0)
+    expect(seen).toMatchObject({
+      told: ['busy\n', 'busy\n', 'busy\n'],
+      closedBy: { 'handler-failed': 1, reset: 1, 'not-admitted': 3 },
+      refused: { 'max-connections': 3 },
+      open: 0,
+    })
+    expect(seen['outcome']).toMatchObject({ aborted: 0, stragglers: [] })
+    const heard = seen['heard'] as string[]
+    expect(heard.length).toBeGreaterThanOrEqual(3)
+    expect(new Set(heard)).toEqual(new Set(['the logger']))
+  },
+)
 
 for (const kind of WIRE_KINDS) {
   fault(
