@@ -5,6 +5,7 @@
 import type net from 'node:net'
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
+import { checkChunkOption } from '../protocol/chunk-option.js'
 import { connectionOpen } from '../protocol/connection-channels.js'
 import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
 import { CLIENT_DEADLINES, resolveDeadlines, type DeadlineOptions } from '../protocol/deadlines.js'
@@ -77,6 +78,7 @@ async function open(
   const deadlines = resolveDeadlines(guards, CLIENT_DEADLINES)
   checkReaderOptions(options)
   resolveMarks(options)
+  checkChunkOption('onLimit', options.onLimit)
   return dial({ to, lookup, connectMs, clock, signal }, (socket) => {
     const ends = path === undefined ? {} : { local: { path }, remote: { path } }
     return new Connection(socket, { ...options, deadlines, role: 'outbound', ...ends, openedAt })

@@ -15,6 +15,7 @@
  *     or 10 s in all) → closed
  */
 import { deferred, type Deferred } from '../concurrency/deferred.js'
+import { legible } from '../concurrency/legible.js'
 import {
   BrokenError,
   ClosedError,
@@ -305,7 +306,7 @@ export class Connection {
    * Waiting calls reject with `reason`, or a ClosedError. Any number of calls; the first reason stays.
    */
   abort(reason?: unknown): void {
-    const error = reason ?? new ClosedError('the connection was aborted here')
+    const error = legible(reason) ?? new ClosedError('the connection was aborted here')
     this.cut({ kind: 'aborted' }, error)
   }
 

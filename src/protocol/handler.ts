@@ -5,6 +5,7 @@
  * too and is told at info. Any other throw is a fault of the handler: its connection is aborted, the fault is
  * told once at error, and nothing else is touched by it.
  */
+import { legible } from '../concurrency/legible.js'
 import { StandpipeError, type ErrorCode } from '../errors.js'
 import type { Connection } from './connection.js'
 
@@ -65,7 +66,8 @@ function handlerReturned(connection: Connection): void {
   connection.closeBecause({ kind: connection.isDraining ? 'server-stopped' : 'closed-here' })
 }
 
-function handlerThrew(connection: Connection, error: unknown): void {
+function handlerThrew(connection: Connection, thrown: unknown): void {
+  const error = legible(thrown)
   if (isOutcome(error, connection)) {
     connection.tellEnd(error)
     handlerReturned(connection)

@@ -8,7 +8,9 @@
  */
 import type net from 'node:net'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
+import { legible } from '../concurrency/legible.js'
 import type { Logger } from '../logger.js'
+import { isChunk } from '../protocol/chunk-option.js'
 import { connectionRefuse } from '../protocol/connection-channels.js'
 import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
@@ -69,9 +71,11 @@ export class Refusals {
     if (connectionRefuse.hasSubscribers) connectionRefuse.publish({ connection, reason })
     this.#log.note(reason, connection.remote)
     if (connection.state === 'closed') return
-    const words = this.#wordsFor(reason, connection)
-    if (this.#lingering.size < this.#maxLingering) {
-      this.#lingering.add(connection)
+    const lingers = this.#lingering.size < this.#maxLingering
+    if (lingers) this.#lingering.add(connection)
+    // Who was told of it may have ended it.
+    const words = connection.writer.isClosing ? undefined : this.#wordsFor(reason, connection)
+    if (lingers) {
       if (words !== undefined) connection.writer.write(words)
       connection.closeBecause({ kind: 'not-admitted' })
     } else {
@@ -104,9 +108,11 @@ export class Refusals {
   #wordsFor(reason: RefusalReason, { remote }: Connection): Chunk | undefined {
     if (typeof this.#refusal !== 'function') return this.#refusal
     try {
-      return this.#refusal(reason, remote)
+      const words: unknown = this.#refusal(reason, remote)
+      if (words === undefined || isChunk(words)) return words
+      throw new TypeError('what it gives for a refusal is neither a string nor a Uint8Array')
     } catch (error) {
-      this.#logger.error({ err: error }, 'the function that words a refusal failed')
+      this.#logger.error({ err: legible(error) }, 'the function that words a refusal failed')
       return undefined
     }
   }

@@ -14,6 +14,7 @@ import { onAbort } from '../concurrency/abort.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
 import type { TimeoutPhase } from '../errors.js'
 import { resolveLogger, type Logger } from '../logger.js'
+import { checkChunkOption } from '../protocol/chunk-option.js'
 import {
   Connection,
   describeAddress,
@@ -165,6 +166,8 @@ async function start(handler: Handler | undefined, options: ServerOptions): Prom
   // A bad option is an error of the start, and not of each connection.
   checkReaderOptions(options)
   resolveMarks(options)
+  checkChunkOption('refusal', options.refusal)
+  checkChunkOption('onLimit', options.onLimit)
   const admission = new Admission(options, countDescriptors())
   const listener = net.createServer(SOCKET_OPTIONS)
   const server =

@@ -211,6 +211,34 @@ export const FAULTS = {
     fault: 'The nth operation of a transport fails, for each n and many errors',
     does: 'ends for both sides, with an error of the kit and no wrong answer',
   },
+  F80: {
+    fault: 'A handler throws what cannot be looked at: a Proxy, an error whose message throws',
+    does: 'resets that connection alone, or answers 500; logged once, with an error in its place',
+  },
+  F81: {
+    fault: 'The logger throws, rejects, or makes no child',
+    does: 'goes on as if it had not; faults and warnings go to stderr, which also tells of the logger',
+  },
+  F82: {
+    fault: 'A `refusal` or `onLimit` that throws, or gives what cannot be sent',
+    does: 'refuses without words and logs it; for `onLimit` ends that connection alone; what can never be sent is an error of the start',
+  },
+  F83: {
+    fault: 'A subscriber of the diagnostics channels ends the connection that it is told of',
+    does: 'ends it once, whatever it was about to do with it',
+  },
+  F84: {
+    fault: 'A listener on a signal of a connection throws',
+    does: 'ends the connection, and the stop, all the same; the throw is an uncaught exception, as Node has it',
+  },
+  F85: {
+    fault: 'Nobody reads stderr any more, and there is no logger',
+    does: 'goes on; what is printed there is lost',
+  },
+  F86: {
+    fault: 'A look-up of the program’s own gives no addresses, or fails oddly',
+    does: 'rejects with the typed error of a name that cannot be looked up',
+  },
 } as const satisfies Record<string, Fault>
 
 export type FaultId = keyof typeof FAULTS
