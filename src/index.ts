@@ -39,13 +39,13 @@ export type {
   UnixAddress,
 } from './protocol/connection.js'
 export { StreamReader } from './protocol/stream-reader.js'
+export type { ReadAllOptions, StreamReaderOptions } from './protocol/stream-reader.js'
 export type {
+  InvalidText,
   LineBytesOptions,
   LineOptions,
-  ReadAllOptions,
-  StreamReaderOptions,
-} from './protocol/stream-reader.js'
-export type { InvalidText, PartialLine } from './protocol/line-style.js'
+  PartialLine,
+} from './protocol/line-style.js'
 export type { Separators } from './protocol/input.js'
 export { StreamWriter, type StreamWriterOptions } from './protocol/stream-writer.js'
 export type { ConnectionState } from './protocol/lifecycle.js'

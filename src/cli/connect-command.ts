@@ -1,6 +1,6 @@
 /** The flags of `standpipe connect`. What it does is loaded when it is done. */
 import { Option, type Command } from 'commander'
-import { DEFAULT_LIMIT } from '../protocol/stream-reader.js'
+import { DEFAULT_LIMIT } from '../protocol/line-style.js'
 import { parseAddress } from './address.js'
 import { chooseMode } from './connect-mode.js'
 import { addFlags, durationFlag, flag } from './environment.js'

@@ -3,16 +3,19 @@ import { InvalidArgumentError, Option, type Command } from 'commander'
 import { parseDuration, type DurationRules } from './units.js'
 import { UsageError } from './usage-error.js'
 
-/** A flag whose value `parse` reads. `shown` is the default as people write it. */
+/**
+ * A flag whose value `parse` reads; one that may be given several times gets what it made of the times before.
+ * `shown` is the default as people write it.
+ */
 export function flag<T>(
   usage: string,
   description: string,
-  parse: (text: string) => T,
+  parse: (text: string, before?: T) => T,
   byDefault?: { value: T; shown: string },
 ): Option {
-  const option = new Option(usage, description).argParser((text: string) => {
+  const option = new Option(usage, description).argParser((text: string, before?: T) => {
     try {
-      return parse(text)
+      return parse(text, before)
     } catch (error) {
       if (!(error instanceof UsageError)) throw error
       throw new InvalidArgumentError(`${error.message}. ${error.hint}`)

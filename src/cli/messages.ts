@@ -33,7 +33,7 @@ export function explain(error: unknown, command?: string): Explanation {
   if (error instanceof CommanderError) return usage(error.message.replace(/^error: /, ''), command)
   if (error instanceof UsageError) return usage(`${error.message}. ${error.hint}`, command)
   if (!(error instanceof Error)) return { line: toLine(String(error)), exitCode: EXIT.failed }
-  const known = exitCodeAndHint(error)
+  const known = exitCodeAndHint(error, command)
   // A fault of our own: its stack is what a report of it needs.
   if (known === undefined) {
     return { line: `standpipe: ${error.stack ?? error.message}`, exitCode: EXIT.failed }
@@ -42,11 +42,14 @@ export function explain(error: unknown, command?: string): Explanation {
   return { line: toLine(hint === '' ? error.message : `${error.message}. ${hint}`), exitCode }
 }
 
-function exitCodeAndHint(error: Error): [ExitCode, string] | undefined {
+function exitCodeAndHint(
+  error: Error,
+  command: string | undefined,
+): [ExitCode, string] | undefined {
   if (error instanceof LookupError) return [EXIT.nameNotFound, lookUpHint(error)]
   if (error instanceof ConnectError) return connectHint(error)
   if (error instanceof TimeoutError) return [EXIT.timedOut, timeoutHint(error)]
-  if (error instanceof ListenError) return [EXIT.failed, listenHint(error)]
+  if (error instanceof ListenError) return [EXIT.failed, listenHint(error, command)]
   if (error instanceof BrokenError) {
     return [EXIT.broken, 'The peer may have failed; what was on its way is lost']
   }
@@ -118,12 +121,14 @@ function timeoutHint({ phase }: TimeoutError): string {
   }
 }
 
-function listenHint({ address, code, cause }: ListenError): string {
+function listenHint({ address, code, cause }: ListenError, command: string | undefined): string {
   if (code === 'ERR_STANDPIPE_ADDRESS_IN_USE') {
     if (address.startsWith('unix:'))
       return 'Stop the server that listens there, or choose another path'
     const port = address.replace(/^.*:/, '')
-    return `See who has it: ss -ltnp 'sport = :${port}'; or take any free port: --port 0`
+    // The proxy has its addresses as arguments.
+    const free = command === 'proxy' ? 'listen on :0' : '--port 0'
+    return `See who has it: ss -ltnp 'sport = :${port}'; or take any free port: ${free}`
   }
   switch (describeSystemError(cause).code) {
     case 'EACCES':

@@ -3,7 +3,7 @@ import { Option, type Command } from 'commander'
 import { parseAddress } from './address.js'
 import { addFlags, durationFlag, flag } from './environment.js'
 import { parseMode } from './listen-address.js'
-import { DIRECTIONS, toFaults, type FaultFlags } from './fault-flags.js'
+import { DIRECTIONS, parseFault, toFaults, type FaultFlags } from './fault-flags.js'
 import type { ProxyFlags } from './run-proxy.js'
 import { logFlags } from './server-flags.js'
 import { parseCount, parseDuration, parseProbability, parseSeed, parseSize } from './units.js'
@@ -12,7 +12,8 @@ import { UsageError } from './usage-error.js'
 const AFTER_HELP = `
 Without a fault everything passes as it is. Faults act together; --direction in is what clients send, out what the target
 sends. Latency, bandwidth and slices keep every byte and its place; a black hole passes nothing until the proxy ends.
---reset-after and --limit-data count the bytes of each direction of each connection.
+--reset-after and --limit-data count the bytes of each direction of each connection. --fault takes a fault as
+standpipe/testing does, with a direction and a probability of its own, any number of times.
 
 The first SIGINT or SIGTERM stops it: connections may end within the grace, faults and all. A second cuts at once.
 Statistics are printed at the end; with --json as the last of the events.
@@ -21,7 +22,8 @@ Examples:
   standpipe proxy :9999 :8888 --latency 100ms --jitter 20ms
   standpipe proxy :9999 db.example:5432 --bandwidth 64k --direction out
   standpipe proxy :9999 :8888 --slice 1 --slice-gap 5ms --seed 42
-  standpipe proxy :9999 :8888 --reset-after 1k --probability 0.1 --json`
+  standpipe proxy :9999 :8888 --reset-after 1k --probability 0.1 --json
+  standpipe proxy :9999 :8888 --latency 50ms --fault '{"kind":"reset","afterMs":5000,"connections":[2]}'`
 
 /** Adds `proxy` to the program. */
 export function defineProxy(program: Command): void {
@@ -53,12 +55,20 @@ export function defineProxy(program: Command): void {
     time('--jitter', 'with --latency: up to so much earlier or later'),
     flag('--bandwidth <size>', 'so many bytes a second at most', parseSize),
     flag('--slice <size>', 'cut what is written into pieces of so many bytes', parseSize),
+    flag(
+      '--slice-variation <size>',
+      'with --slice: each piece is up to so many bytes smaller or larger',
+      parseSize,
+    ),
     time('--slice-gap', 'with --slice: the time between two pieces'),
-    flag('--reset-after <size>', 'reset both ends after so many bytes', parseSize),
+    flag('--reset-after <size>', 'reset both ends after so many bytes', parseSizeFromZero),
+    time('--reset-after-time', 'reset both ends after so much time'),
     new Option('--black-hole', 'take connections and bytes, and pass nothing'),
+    time('--black-hole-end', 'with --black-hole: then close both ends'),
     time('--slow-close', 'an end of input arrives so much later'),
-    flag('--limit-data <size>', 'a clean end after so many bytes', parseSize),
+    flag('--limit-data <size>', 'a clean end after so many bytes', parseSizeFromZero),
     new Option('--down', 'refuse every connection'),
+    faultFlag(),
     new Option('--direction <which>', 'which way the faults hold')
       .choices(Object.keys(DIRECTIONS))
       .default('both'),
@@ -76,8 +86,13 @@ export function defineProxy(program: Command): void {
     flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode),
     flag(
       '--max-connections <count>',
-      'connections at once (default: what descriptors allow)',
+      'connections at once (default: what descriptors allow, two for each)',
       parseCount,
+    ),
+    flag(
+      '--max-held <size>',
+      'what each direction of a connection may keep; with a latency it bounds the throughput (default: 1m)',
+      parseSize,
     ),
     durationFlag('--connect-timeout', 'how long connecting to the target may take', '10s', {}),
     durationFlag('--grace', 'for connections to end by themselves at a stop', '10s', {
@@ -86,6 +101,20 @@ export function defineProxy(program: Command): void {
     ...logFlags(),
     new Option('--json', 'print events as JSON objects on standard output, one a line'),
   ])
+}
+
+/** Any fault, with all of its settings; once or more. */
+function faultFlag(): Option {
+  return flag(
+    '--fault <json>',
+    'one more fault, with a direction of its own; any number',
+    parseFault,
+  )
+}
+
+/** A size at which something happens: 0 is at once. */
+function parseSizeFromZero(text: string): number {
+  return text.trim() === '0' ? 0 : parseSize(text)
 }
 
 /** A duration that has no default. */

@@ -16,6 +16,7 @@ export interface ProxyFlags extends LogFlags {
   seed?: number
   mode?: number
   maxConnections?: number
+  maxHeld?: number
   connectTimeout: number
   grace: number
   json?: boolean
@@ -38,6 +39,7 @@ export async function runProxy(
     seed: flags.seed,
     mode: flags.mode,
     maxConnections: flags.maxConnections,
+    maxHeldBytes: flags.maxHeld,
     connectMs: flags.connectTimeout,
     logger: log,
     onEvent: (event) => {
@@ -124,7 +126,7 @@ function logEvent(event: FaultProxyEvent, log: Log): void {
       log.warn({ connection: event.connection, err: event.error }, 'the target is unreachable')
       return
     case 'fault':
-      log.info(fields, `fault: ${event.kind}`)
+      log.info(fields, `fault: ${event.name}`)
       return
     default:
       log.info(toRecord(event), name)
@@ -141,11 +143,11 @@ function describeStats(stats: FaultProxyStats): string {
   const dropped = droppedBytes.toTarget + droppedBytes.toClient
   const faults = Object.entries(applied).map(([kind, count]) => `${kind} ${count}`)
   return [
-    `${accepted} connections`,
-    ...(unreachable > 0 ? [`${unreachable} whose target was unreachable`] : []),
-    `${passedBytes.toTarget} bytes in`,
-    `${passedBytes.toClient} bytes out`,
-    ...(dropped > 0 ? [`${dropped} bytes dropped`] : []),
+    `connections: ${accepted}`,
+    ...(unreachable > 0 ? [`target unreachable: ${unreachable}`] : []),
+    `bytes in: ${passedBytes.toTarget}`,
+    `bytes out: ${passedBytes.toClient}`,
+    ...(dropped > 0 ? [`bytes dropped: ${dropped}`] : []),
     `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
   ].join(', ')
 }

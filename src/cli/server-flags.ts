@@ -1,7 +1,7 @@
 /** The flags that every server of the command line has, and what they are as options of a server. */
 import { Option, type Command } from 'commander'
 import type { ServerOptions } from '../server/start-server.js'
-import { DEFAULT_HOST } from '../server/listen.js'
+import { DEFAULT_HOST } from '../protocol/address.js'
 import { parseBlocks, parsePort } from './address.js'
 import { durationFlag, flag } from './environment.js'
 import { parseListenAddress, parseMode, type ListenAddress } from './listen-address.js'

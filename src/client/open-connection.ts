@@ -5,9 +5,10 @@
 import type net from 'node:net'
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
+import { checkHost, checkPort, DEFAULT_HOST, type Address } from '../protocol/address.js'
 import { checkChunkOption } from '../protocol/chunk-option.js'
 import { connectionOpen } from '../protocol/connection-channels.js'
-import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
+import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import { CLIENT_DEADLINES, resolveDeadlines, type DeadlineOptions } from '../protocol/deadlines.js'
 import { checkReaderOptions } from '../protocol/stream-reader.js'
 import { resolveMarks } from '../protocol/stream-writer.js'
@@ -34,8 +35,6 @@ export interface OpenConnectionOptions
 
 /** How long connecting may take, look-up included. */
 const DEFAULT_CONNECT_MS = 10_000
-
-const DEFAULT_HOST = '127.0.0.1'
 
 /**
  * Connects. (asyncio: `open_connection`, `open_unix_connection`.)
@@ -86,7 +85,11 @@ async function open(
 }
 
 /** Where to. @throws TypeError, RangeError */
-function checkTarget({ host = DEFAULT_HOST, port, path }: OpenConnectionOptions): Address {
+export function checkTarget({
+  host = DEFAULT_HOST,
+  port,
+  path,
+}: Pick<OpenConnectionOptions, 'host' | 'port' | 'path'>): Address {
   if (path !== undefined) {
     if (port !== undefined) throw new TypeError('give either path, or host and port, not both')
     // Node takes an empty path for none.
@@ -95,14 +98,7 @@ function checkTarget({ host = DEFAULT_HOST, port, path }: OpenConnectionOptions)
     }
     return { path }
   }
-  // Node takes an empty host for localhost.
-  if (typeof host !== 'string' || host === '') {
-    throw new TypeError(
-      `host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`,
-    )
-  }
-  if (port === undefined || !Number.isInteger(port) || port < 1 || port > 65_535) {
-    throw new RangeError(`port must be a whole number from 1 to 65535, not ${port}`)
-  }
+  checkHost(host)
+  checkPort(port, 1)
   return { host, port }
 }

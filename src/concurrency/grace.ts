@@ -1,4 +1,5 @@
 /** How long something that ends may still take: set by the first who says so, and made shorter by others, never longer. */
+import { refuseWait, type WaitOptions } from './abort.js'
 import { setAlarm } from './alarm.js'
 import type { Clock } from './clock.js'
 
@@ -6,6 +7,18 @@ import type { Clock } from './clock.js'
 export function checkGrace(graceMs: number): void {
   if (graceMs >= 0) return
   throw new RangeError(`graceMs must be a number of milliseconds, 0 or more, not ${graceMs}`)
+}
+
+/** As `refuseWait`, of a call that ends something within a `graceMs`. */
+export function refuseEnd(options: WaitOptions, graceMs: number): Promise<never> | undefined {
+  const refused = refuseWait(options)
+  if (refused !== undefined) return refused
+  try {
+    checkGrace(graceMs)
+    return undefined
+  } catch (error) {
+    return Promise.reject(error)
+  }
 }
 
 export class Grace {

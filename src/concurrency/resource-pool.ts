@@ -16,7 +16,7 @@ import { controllerForMany } from './abort-scope.js'
 import { setAlarm } from './alarm.js'
 import { callWithin } from './call-within.js'
 import { deferred } from './deferred.js'
-import { checkGrace, Grace } from './grace.js'
+import { Grace, refuseEnd } from './grace.js'
 import { Lease } from './lease.js'
 import {
   checkPoolOptions,
@@ -187,13 +187,8 @@ export class ResourcePool<T> {
    */
   close(options: ClosePoolOptions = {}): Promise<ClosePoolReport> {
     const { graceMs = DEFAULT_GRACE_MS } = options
-    const refused = refuseWait(options)
+    const refused = refuseEnd(options, graceMs)
     if (refused !== undefined) return refused
-    try {
-      checkGrace(graceMs)
-    } catch (error) {
-      return Promise.reject(error)
-    }
     this.#report ??= this.#close()
     this.#grace.limit(graceMs)
     return shield(this.#report, { ...options, clock: this.#settings.clock })

@@ -13,7 +13,7 @@ import { abortError, AbortScope } from './abort-scope.js'
 import { callWithin } from './call-within.js'
 import { systemClock, type Clock } from './clock.js'
 import { deferred, unobserved, type Deferred } from './deferred.js'
-import { checkGrace, Grace } from './grace.js'
+import { checkGrace, Grace, refuseEnd } from './grace.js'
 import { DEFAULT_CLEANUP_TIMEOUT_MS, ResourceScope } from './resource-scope.js'
 import { nextState, type ServiceEvent, type ServiceState } from './service-state.js'
 import { shield } from './shield.js'
@@ -179,13 +179,8 @@ export abstract class Service {
    */
   stop(options: StopServiceOptions = {}): Promise<void> {
     const { graceMs = this.#graceMs } = options
-    const refused = refuseWait(options)
+    const refused = refuseEnd(options, graceMs)
     if (refused !== undefined) return refused
-    try {
-      checkGrace(graceMs)
-    } catch (error) {
-      return Promise.reject(error)
-    }
     this.#stops++
     const life = this.#life
     if (life === undefined || this.#state === 'stopped' || this.#state === 'failed') return DONE

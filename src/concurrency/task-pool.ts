@@ -12,6 +12,7 @@ import { AbortScope, controllerForMany } from './abort-scope.js'
 import { checkCount } from './check-count.js'
 import { systemClock, type Clock } from './clock.js'
 import { rejected, unobserved } from './deferred.js'
+import { LinkedList, type Linked } from './linked-list.js'
 import { mapThrough } from './map-through.js'
 import type { MapSource } from './pulled-source.js'
 import { checkFunction, startTask, type TaskFunction } from './start-task.js'
@@ -40,7 +41,7 @@ export interface ShutdownOptions extends WaitOptions {
 }
 
 /** A task on its way through the pool. */
-class Submission<T> {
+class Submission<T> implements Linked<Submission<unknown>> {
   readonly fn: TaskFunction<T>
   readonly signal: AbortSignal
   /** That of this task alone, if it has one; closed when the task settles. */
@@ -79,9 +80,7 @@ export class TaskPool {
   readonly #clock: Clock
   readonly #controller = controllerForMany()
   readonly #shutdowns: WaitQueue
-  #first: Submission<unknown> | undefined
-  #last: Submission<unknown> | undefined
-  #pending = 0
+  readonly #waiting = new LinkedList<Submission<unknown>>()
   #running = 0
   #isClosed = false
 
@@ -95,12 +94,12 @@ export class TaskPool {
 
   /** How many tasks are in it: those that run and those that wait. */
   get size(): number {
-    return this.#running + this.#pending
+    return this.#running + this.#waiting.size
   }
 
   /** How many tasks wait for their turn. */
   get pending(): number {
-    return this.#pending
+    return this.#waiting.size
   }
 
   /**
@@ -220,7 +219,7 @@ export class TaskPool {
   #leave(scope: AbortScope | undefined): void {
     scope?.close()
     this.#running--
-    const next = this.#first
+    const next = this.#waiting.first
     if (next !== undefined) {
       this.#dequeue(next)
       this.#start(next)
@@ -230,7 +229,7 @@ export class TaskPool {
   }
 
   #dropWaiting(): void {
-    for (let next = this.#first; next !== undefined; next = this.#first) {
+    for (let next; (next = this.#waiting.first) !== undefined;) {
       void unobserved(next.promise)
       this.#giveUp(
         next,
@@ -247,11 +246,7 @@ export class TaskPool {
   }
 
   #enqueue(submission: Submission<unknown>): void {
-    submission.previous = this.#last
-    if (this.#last === undefined) this.#first = submission
-    else this.#last.next = submission
-    this.#last = submission
-    this.#pending++
+    this.#waiting.push(submission)
     const { signal } = submission
     // That of the pool aborts only when nothing waits any more.
     if (signal === this.#controller.signal) return
@@ -261,12 +256,7 @@ export class TaskPool {
   }
 
   #dequeue(submission: Submission<unknown>): void {
-    const { previous, next } = submission
-    if (previous === undefined) this.#first = next
-    else previous.next = next
-    if (next === undefined) this.#last = previous
-    else next.previous = previous
-    this.#pending--
+    this.#waiting.remove(submission)
     submission.stopListening?.()
   }
 

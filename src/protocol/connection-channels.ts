@@ -3,7 +3,7 @@
  * and nothing here depends on whether somebody does. The messages are typed in `observe/connection-messages.ts`, whose
  * names for the channels a test compares with these.
  *
- * Whoever publishes looks at `hasSubscribers` first, so that a connection nobody listens for makes no message.
+ * Invariant: a connection nobody listens for makes no message, and pays one look for each of these calls.
  */
 import { channel } from 'node:diagnostics_channel'
 
@@ -15,3 +15,26 @@ export const connectionClose = channel('standpipe:connection:close')
 export const connectionRefuse = channel('standpipe:connection:refuse')
 /** `{ connection, error }`: something went wrong with a connection. */
 export const connectionError = channel('standpipe:connection:error')
+
+/** @param openedAt Made where the program asked for it, for its stack. */
+export function publishOpen(connection: object, openedAt: Error | undefined): void {
+  if (connectionOpen.hasSubscribers) connectionOpen.publish({ connection, openedAt })
+}
+
+export function publishClose(connection: object, info: object): void {
+  if (connectionClose.hasSubscribers) connectionClose.publish({ connection, info })
+}
+
+export function publishRefusal(connection: object, reason: string): void {
+  if (connectionRefuse.hasSubscribers) connectionRefuse.publish({ connection, reason })
+}
+
+/** The error that was published last of each: its reader and its handler may bring the same one. */
+const published = new WeakMap<object, unknown>()
+
+/** Each error once: whoever hears of it may call this. */
+export function publishError(connection: object, error: unknown): void {
+  if (!connectionError.hasSubscribers || error === published.get(connection)) return
+  published.set(connection, error)
+  connectionError.publish({ connection, error })
+}

@@ -4,7 +4,8 @@
  * is left waiting.
  *
  * It is the only file that listens to the events of an established socket. It never dials, never listens for
- * connections, and knows no protocol.
+ * connections, and knows no protocol. What is said of a connection is worded elsewhere: close-info.ts,
+ * connection-channels.ts, connection-log.ts, passed-deadline.ts.
  *
  * Invariants: the state is written by `#move` alone, from the table in lifecycle.ts; the first reason for an
  * end wins; `closed` resolves exactly once, after every waiting call has been settled.
@@ -14,6 +15,7 @@
  *     flush what was written → FIN → throw away what still arrives → the peer's FIN (or 2 s of silence,
  *     or 10 s in all) → closed
  */
+import { systemClock, type Clock } from '../concurrency/clock.js'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import { legible } from '../concurrency/legible.js'
 import {
@@ -23,9 +25,18 @@ import {
   TimeoutError,
   type LimitOverrunError,
   type SlowConsumerError,
-  type TimeoutPhase,
 } from '../errors.js'
-import { childLogger, resolveLogger, type Logger } from '../logger.js'
+import type { Logger } from '../logger.js'
+import {
+  describeAddress,
+  localAddressOf,
+  remoteAddressOf,
+  toAsyncioName,
+  type Address,
+} from './address.js'
+import { isBroken, isFault, isLossy, type CloseInfo, type CloseReason } from './close-info.js'
+import { publishClose, publishError, publishOpen } from './connection-channels.js'
+import { connectionLog, logEarlyEnd } from './connection-log.js'
 import {
   CLIENT_DEADLINES,
   Deadlines,
@@ -36,56 +47,23 @@ import {
   type DeadlinePhase,
 } from './deadlines.js'
 import type { Chunk } from './framing.js'
-import { connectionClose, connectionError, connectionOpen } from './connection-channels.js'
+import { LateSignal } from './late-signal.js'
 import { nextState, type ConnectionState, type LifecycleEvent } from './lifecycle.js'
 import { Linger } from './linger.js'
-import { DEFAULT_LIMIT, StreamReader, type StreamReaderOptions } from './stream-reader.js'
+import { deadlineError, type Guard } from './passed-deadline.js'
+import { StreamReader, type StreamReaderOptions } from './stream-reader.js'
 import { StreamWriter, type StreamWriterOptions } from './stream-writer.js'
-import { systemClock, type Clock } from '../concurrency/clock.js'
-import type { Transport } from './transport.js'
+import { tryReset, type Transport } from './transport.js'
 
-/** Why a connection ended. */
-export type CloseKind =
-  | 'ended'
-  | 'closed-here'
-  | 'aborted'
-  | 'reset'
-  | 'timed-out'
-  | 'connect-refused'
-  | 'not-admitted'
-  | 'handler-failed'
-  | 'failed'
-  | 'server-stopped'
+// For whoever has a connection in hand.
+export { describeAddress, type Address, type TcpAddress, type UnixAddress } from './address.js'
+export type { CloseInfo, CloseKind, CloseReason } from './close-info.js'
+export type { Guard } from './passed-deadline.js'
 
-export interface CloseReason {
-  readonly kind: CloseKind
-  /** Which deadline it was, for `timed-out`. */
-  readonly phase?: TimeoutPhase
-}
-
-/** What `closed` resolves with. */
-export interface CloseInfo {
-  readonly reason: CloseReason
-  /** The error behind the reason, where there is one; or what kept a clean end from delivering all. */
-  readonly error?: unknown
-  readonly bytesRead: number
-  readonly bytesWritten: number
-  readonly durationMs: number
-}
-
-export interface TcpAddress {
-  readonly host: string
-  readonly port: number
-}
-
-export interface UnixAddress {
-  readonly path: string
-}
-
-/** Where an end of a connection is. */
-export type Address = TcpAddress | UnixAddress
-
-/** What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. */
+/**
+ * What is sent to the peer when a line passes the limit: bytes, or what a function makes of the error. What the function
+ * throws, and the SlowConsumerError where there is no room for the reply, is what the read rejects with then.
+ */
 export type OnLimit =
   Chunk | ((error: LimitOverrunError, connection: Connection) => Chunk | undefined)
 
@@ -110,13 +88,6 @@ export interface ConnectionOptions extends StreamReaderOptions, StreamWriterOpti
   openedAt?: Error | undefined
 }
 
-/** What a protocol has to say about the deadlines of its connections. */
-export interface Guard {
-  readonly limits: DeadlineLimits
-  /** Called in place of the cut when a deadline has passed. False: it is cut nevertheless. */
-  passed(phase: DeadlinePhase, error: TimeoutError): boolean
-}
-
 const kConnection = Symbol('standpipe.connection')
 
 /** A transport with its connection on it: the listeners are shared functions, and cost a connection nothing. */
@@ -124,8 +95,6 @@ type OwnedTransport = Transport & { [kConnection]: Connection | undefined }
 
 /** The silence after which the kernel asks a peer whether it is still there. */
 const KEEP_ALIVE_MS = 60_000
-/** The loop turns during which input is still taken at a stop last at most this long: a peer may never pause. */
-const CUT_WITHIN_MS = 100
 
 let lastId = 0
 
@@ -135,19 +104,16 @@ export class Connection {
   readonly role: 'inbound' | 'outbound'
   readonly reader: StreamReader
   readonly writer: StreamWriter
-  /**
-   * Where its server keeps it.
-   * @internal
-   */
+  /** Where its server keeps it. @internal */
   place: object | undefined
+  /** Called when the peer has ended its half. @internal */
+  onPeerEnd: (() => void) | undefined
 
   readonly #transport: OwnedTransport
   readonly #deadlines: Deadlines
   readonly #options: ConnectionOptions
-  readonly #clock: Clock
-  /** That of the server or client, and then, from when it is asked for, the connection's own. */
-  #logger: Logger
-  #ownsLogger = false
+  /** Made when it is asked for. */
+  #log: Logger | undefined
   readonly #openedAt: number
   #state: ConnectionState = 'connecting'
   #bytesRead = 0
@@ -157,11 +123,6 @@ export class Connection {
   /** Whether what arrives is thrown away: from `close()` on. */
   #isDiscarding = false
   #guard: Guard | undefined
-  /**
-   * Called when the peer has ended its half.
-   * @internal
-   */
-  onPeerEnd: (() => void) | undefined
   /** Its place among those that linger. */
   #lingering: Linger | undefined
 
@@ -169,28 +130,20 @@ export class Connection {
   #error: unknown
   #info: CloseInfo | undefined
   #closed: Deferred<CloseInfo> | undefined
-  #signal: AbortController | undefined
-  /** What `signal` has fired with, for whoever asks for it later. */
-  #signalReason: unknown
-  #hasFired = false
-  #draining: AbortController | undefined
-  #isDraining = false
+  /** These two are made when they are asked for, or abort. */
+  #signal: LateSignal | undefined
+  #draining: LateSignal | undefined
   /** Whether the log has a line on how it went wrong. */
   #isTold = false
-  /** The error that was published last: its reader and its handler may bring the same one. */
-  #published: unknown
 
   /** Takes over a transport that is connected. From here on only this object listens to its events. */
   constructor(transport: Transport, options: ConnectionOptions) {
+    const clock = options.clock ?? systemClock
     this.id = ++lastId
     this.role = options.role
-    this.#logger = resolveLogger(options.logger)
     this.#options = options
-    this.#clock = options.clock ?? systemClock
-    this.#openedAt = this.#clock.now()
-    this.#local = options.local
-    this.#remote = options.remote
-    this.#deadlines = new Deadlines(this.#ownLimits(), this.#clock, this)
+    this.#openedAt = clock.now()
+    this.#deadlines = new Deadlines(this.#ownLimits(), clock, this)
     this.reader = new StreamReader(options)
     this.reader.attach(this, this.#deadlines)
     this.writer = new StreamWriter(transport, this, this.#deadlines, options)
@@ -198,10 +151,11 @@ export class Connection {
     const owned = transport as OwnedTransport
     owned[kConnection] = this
     this.#transport = owned
-    // Asked now: after a reset the transport no longer knows whom the error is to name. Each costs 2 µs, and a
-    // server's own address is seldom wanted once the connection has gone.
-    this.#remote = this.remote
-    if (options.role === 'outbound') this.#local = this.local
+    // Asked now: after a reset the transport no longer knows whom the error is to name. A server's own address is
+    // seldom wanted once the connection has gone.
+    this.#remote = options.remote ?? remoteAddressOf(transport)
+    this.#local =
+      options.local ?? (options.role === 'outbound' ? localAddressOf(transport) : undefined)
     this.#move('connect')
     owned.on('error', transportOnError)
     owned.on('end', transportOnEnd)
@@ -209,10 +163,8 @@ export class Connection {
     owned.on('data', transportOnData)
     // A socket that was accepted with pauseOnConnect stays silent otherwise.
     owned.resume()
-    if (connectionOpen.hasSubscribers) {
-      connectionOpen.publish({ connection: this, openedAt: options.openedAt })
-    }
-    if (transport.destroyed) this.#transportClosed()
+    publishOpen(this, options.openedAt)
+    if (transport.destroyed) this.transportClosed()
     else if (transport.setKeepAlive !== undefined) this.#deadlines.expectProbes()
   }
 
@@ -223,30 +175,20 @@ export class Connection {
 
   /** Our address; undefined where the transport does not know it (any more). */
   get local(): Address | undefined {
-    const { localAddress: host, localPort: port } = this.#transport
-    if (this.#local === undefined && host !== undefined && port !== undefined) {
-      this.#local = { host, port }
-    }
+    this.#local ??= localAddressOf(this.#transport)
     return this.#local
   }
 
   /** The peer's address; undefined where the transport does not know it (any more). */
   get remote(): Address | undefined {
-    const { remoteAddress: host, remotePort: port } = this.#transport
-    if (this.#remote === undefined && host !== undefined && port !== undefined) {
-      this.#remote = { host, port }
-    }
+    this.#remote ??= remoteAddressOf(this.#transport)
     return this.#remote
   }
 
   /** The logger that this connection's faults go to: each record has its `conn` (the id) and its `peer`. */
   get log(): Logger {
-    if (!this.#ownsLogger) {
-      this.#ownsLogger = true
-      const fields = { conn: this.id, peer: describeAddress(this.remote) }
-      this.#logger = childLogger(this.#logger, fields)
-    }
-    return this.#logger
+    this.#log ??= connectionLog(this.#options.logger, this.id, this.remote)
+    return this.#log
   }
 
   /** Bytes that have arrived. */
@@ -265,19 +207,13 @@ export class Connection {
    * more is stored than the mark allows, since nothing is read then.
    */
   get signal(): AbortSignal {
-    if (this.#signal === undefined) {
-      this.#signal = new AbortController()
-      if (this.#hasFired) this.#signal.abort(this.#signalReason)
-    }
+    this.#signal ??= new LateSignal()
     return this.#signal.signal
   }
 
   /** Aborts when the server has begun to stop: a handler that loops by itself should come to its end. */
   get draining(): AbortSignal {
-    if (this.#draining === undefined) {
-      this.#draining = new AbortController()
-      if (this.#isDraining) this.#draining.abort()
-    }
+    this.#draining ??= new LateSignal()
     return this.#draining.signal
   }
 
@@ -334,20 +270,36 @@ export class Connection {
 
   // ---- the side of server and client
 
-  /**
-   * Whether the server has begun to stop.
-   * @internal
-   */
+  /** Whether the server has begun to stop. @internal */
   get isDraining(): boolean {
-    return this.#isDraining
+    return this.#draining?.hasAborted === true
   }
 
-  /**
-   * Whether the last byte is out and only the peer's end is waited for.
-   * @internal
-   */
+  /** Tells the handler that the server has begun to stop. @internal */
+  beginDraining(): void {
+    this.#draining ??= new LateSignal()
+    this.#draining.abort()
+  }
+
+  /** Whether the peer has ended its half. @internal */
+  get peerHasEnded(): boolean {
+    return this.#peerHasEnded
+  }
+
+  /** Whether the last byte is out and only the peer's end is waited for. @internal */
   get isLingering(): boolean {
     return this.#isDiscarding && this.writer.isSpent
+  }
+
+  /** What its deadlines are kept by. @internal */
+  get clock(): Clock {
+    return this.#deadlines.clock
+  }
+
+  /** The deadlines of a protocol take the place of those it was made with; undefined gives those back. @internal */
+  set guard(guard: Guard | undefined) {
+    this.#guard = guard
+    this.#deadlines.limits = guard?.limits ?? this.#ownLimits()
   }
 
   /**
@@ -356,42 +308,25 @@ export class Connection {
    * @internal
    */
   tellEnd(error: unknown): void {
-    if (this.#reason === undefined) this.#publishError(error)
+    if (this.#reason === undefined) publishError(this, error)
     if (this.#isTold) return
     this.#isTold = true
-    const fields = { err: error, ...(this.#reason === undefined ? {} : labelsOf(this.#reason)) }
-    this.log.info(fields, `the connection from ${describeAddress(this.remote)} ended early`)
+    logEarlyEnd(this.log, this.remote, error, this.#reason)
   }
 
-  /**
-   * A protocol has logged itself how it went wrong, with more than is known here.
-   * @internal
-   */
+  /** Somebody else has logged how it went wrong, with more than is known here. @internal */
   markTold(): void {
     this.#isTold = true
   }
 
-  /**
-   * Cuts the connection for a fault of its handler, and logs that, whatever else was logged.
-   * @internal
-   */
-  handlerFailed(error: unknown): void {
-    this.#isTold = true
-    this.cut({ kind: 'handler-failed' }, error)
-    this.#publishError(error)
-    this.log.error({ err: error }, `the handler of ${describeAddress(this.remote)} failed`)
-  }
-
-  /**
-   * Ends cleanly for a reason of the caller's.
-   * @internal
-   */
+  /** Ends cleanly for a reason of the caller's. @internal */
   closeBecause(reason: CloseReason, error?: unknown): void {
     if (this.#state === 'closed') return
     const isAnswerToFin = reason.kind === 'closed-here' && this.#peerHasEnded
     this.#setReason(isAnswerToFin ? { kind: 'ended' } : reason, error)
     this.#move('close')
-    if (this.#isDiscarding) return
+    // After a cut whoever waits has heard why, and the transport is on its way out: what can be read stays as it is.
+    if (this.#isDiscarding || this.#isSettled) return
     this.#isDiscarding = true
     const isFailure = reason.kind === 'failed' && error instanceof Error
     this.reader.close(isFailure ? error : closedHere)
@@ -400,73 +335,17 @@ export class Connection {
     if (this.writer.isSpent) this.#linger()
   }
 
-  /**
-   * Ends at once for a reason of the caller's. `error` is what waiting calls reject with.
-   * @internal
-   */
+  /** Ends at once for a reason of the caller's. `error` is what waiting calls reject with. @internal */
   cut(reason: CloseReason, error: unknown, how: 'reset' | 'destroy' = 'reset'): void {
     if (this.#state === 'closed') return
     this.#setReason(reason, error)
     this.#move('cut')
-    this.#settle(error, reason.kind !== 'timed-out')
+    // A second cut, in a listener of the signal too, has nobody left to tell.
+    if (!this.#isSettled) this.#settle(error, reason.kind !== 'timed-out')
     this.#deadlines.stop()
-    if (how === 'destroy' || !this.#reset()) this.#transport.destroy()
-  }
-
-  /**
-   * The deadlines of a protocol take the place of those it was made with; undefined gives those back.
-   * @internal
-   */
-  set guard(guard: Guard | undefined) {
-    this.#guard = guard
-    this.#deadlines.limits = guard?.limits ?? this.#ownLimits()
-  }
-
-  /**
-   * What its deadlines are kept by.
-   * @internal
-   */
-  get clock(): Clock {
-    return this.#clock
-  }
-
-  /**
-   * Whether the peer has ended its half.
-   * @internal
-   */
-  get peerHasEnded(): boolean {
-    return this.#peerHasEnded
-  }
-
-  /**
-   * Tells the handler that the server has begun to stop.
-   * @internal
-   */
-  beginDraining(): void {
-    if (this.#isDraining) return
-    this.#isDraining = true
-    this.#draining?.abort()
-  }
-
-  /**
-   * The cut of a stop: input is taken until one turn of the loop brings none, the receive mark is full, or
-   * 100 ms have passed; then lines and frames end after the last one that is whole.
-   * @internal
-   */
-  cutInput(): void {
-    const latest = this.#clock.now() + CUT_WITHIN_MS
-    const mark = this.#bytesRead + 2 * (this.#options.limit ?? DEFAULT_LIMIT)
-    const watch = (seen: number): void => {
-      // Two immediates: between them lies a whole poll of the sockets.
-      setImmediate(() =>
-        setImmediate(() => {
-          const isQuiet = this.#bytesRead === seen || this.#bytesRead >= mark
-          if (isQuiet || this.reader.isPaused || this.#clock.now() >= latest) this.reader.cut()
-          else watch(this.#bytesRead)
-        }),
-      )
-    }
-    watch(this.#bytesRead)
+    // While the FIN is under way libuv refuses a reset (EINVAL), and node:net then never closes the socket.
+    const endsAlready = this.writer.isSpent && this.#transport.writableFinished === false
+    if (how === 'destroy' || endsAlready || !tryReset(this.#transport)) this.#transport.destroy()
   }
 
   // ---- the side of reader, writer and deadlines
@@ -490,7 +369,7 @@ export class Connection {
     const { onLimit } = this.#options
     const reply = typeof onLimit === 'function' ? onLimit(error, this) : onLimit
     if (reply !== undefined && !this.writer.isClosing) this.writer.write(reply)
-    this.#publishError(error)
+    publishError(this, error)
   }
 
   /** @internal */
@@ -514,7 +393,7 @@ export class Connection {
   async waitClosed(): Promise<void> {
     const { reason, error } = await this.closed
     const isLoss = error instanceof BrokenError || error instanceof TimeoutError
-    if (isLoss || BROKEN_KINDS.has(reason.kind)) throw error
+    if (isLoss || isBroken(reason)) throw error
   }
 
   /** @internal */
@@ -533,8 +412,7 @@ export class Connection {
         this.#transport.setKeepAlive?.(true, KEEP_ALIVE_MS)
         return
       default: {
-        const what = `${this.#describe()}: ${DEADLINE_WORDS[phase]} within ${Math.round(afterMs)} ms`
-        const error = new TimeoutError(what, phase, afterMs)
+        const error = deadlineError(phase, afterMs, this.#describe())
         if (this.#guard?.passed(phase, error) === true) return
         // A peer must learn that output was lost, or it takes a part for the whole; where none is, a FIN is kinder.
         const losesOutput = this.writer.bufferedBytes > 0
@@ -583,10 +461,6 @@ export class Connection {
 
   /** @internal */
   transportClosed(): void {
-    this.#transportClosed()
-  }
-
-  #transportClosed(): void {
     if (!this.#move('gone')) return
     this.#deadlines.stop()
     this.#lingering?.leave()
@@ -594,26 +468,26 @@ export class Connection {
     // moved to the old ones.
     this.#transport[kConnection] = undefined
     const isExplained = this.#reason !== undefined || this.#peerHasEnded
-    if (!this.#hasFired && !(isExplained && this.writer.isSpent)) {
+    if (!this.#isSettled && !(isExplained && this.writer.isSpent)) {
       const error = new BrokenError(`${this.#describe()}: the socket was closed from outside`)
       this.#setReason({ kind: 'failed' }, error)
       this.#settle(error, false)
     }
     // Who was told already why it ended hears the same again.
-    if (!this.#hasFired && !this.writer.isClosing) this.writer.finish(closedHere)
+    if (!this.#isSettled && !this.writer.isClosing) this.writer.finish(closedHere)
     const info: CloseInfo = {
       reason: this.#reason ?? { kind: 'ended' },
       ...(this.#error === undefined ? {} : { error: this.#error }),
       bytesRead: this.#bytesRead,
       bytesWritten: this.writer.flushedBytes,
-      durationMs: this.#clock.now() - this.#openedAt,
+      durationMs: this.clock.now() - this.#openedAt,
     }
     this.#info = info
-    if (connectionClose.hasSubscribers) connectionClose.publish({ connection: this, info })
+    publishClose(this, info)
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
     // Last: a logger that throws must not keep a connection from having ended.
-    if (this.role === 'inbound' && isFault(info)) this.tellEnd(info.error)
+    if (this.role === 'inbound' && (isFault(info.reason) || isLossy(info))) this.tellEnd(info.error)
   }
 
   // ---- parts
@@ -629,18 +503,12 @@ export class Connection {
     if (this.#reason === undefined) {
       this.#reason = reason
       this.#error = error
-      if (FAULT_KINDS.has(reason.kind)) this.#publishError(error)
+      if (isFault(reason)) publishError(this, error)
     } else if (!this.writer.isSpent && this.#error === undefined && error !== undefined) {
       // A clean end was begun and has lost what it had still to deliver: the reason stays, the loss is told.
       this.#error = error
-      this.#publishError(error)
+      publishError(this, error)
     }
-  }
-
-  #publishError(error: unknown): void {
-    if (!connectionError.hasSubscribers || error === this.#published) return
-    this.#published = error
-    connectionError.publish({ connection: this, error })
   }
 
   #ownLimits(): DeadlineLimits {
@@ -661,10 +529,13 @@ export class Connection {
     if (drop) this.reader.close(typed)
     else this.reader.setError(typed)
     this.writer.fail(typed)
-    if (this.#hasFired) return
-    this.#hasFired = true
-    this.#signalReason = error
-    this.#signal?.abort(error)
+    this.#signal ??= new LateSignal()
+    this.#signal.abort(error)
+  }
+
+  /** Whether those who wait were told of its end. */
+  get #isSettled(): boolean {
+    return this.#signal?.hasAborted === true
   }
 
   #linger(): void {
@@ -676,59 +547,9 @@ export class Connection {
     this.#lingering.begin()
   }
 
-  #reset(): boolean {
-    // While the FIN is under way libuv refuses a reset (EINVAL), and node:net then never closes the socket.
-    if (this.writer.isSpent && this.#transport.writableFinished === false) return false
-    try {
-      if (this.#transport.resetAndDestroy === undefined) return false
-      this.#transport.resetAndDestroy()
-      return true
-    } catch {
-      // Unix sockets have no RST: ERR_INVALID_HANDLE_TYPE.
-      return false
-    }
-  }
-
   #describe(): string {
     return `connection ${this.role === 'inbound' ? 'from' : 'to'} ${describeAddress(this.remote)}`
   }
-}
-
-const BROKEN_KINDS: ReadonlySet<CloseKind> = new Set(['reset', 'timed-out', 'failed'])
-/** Their error is the program's own reason. */
-const WILLED_KINDS: ReadonlySet<CloseKind> = new Set(['aborted', 'not-admitted'])
-const FAULT_KINDS: ReadonlySet<CloseKind> = new Set([...BROKEN_KINDS, 'handler-failed'])
-
-const DEADLINE_WORDS: Readonly<Record<string, string>> = {
-  'first-byte': 'the peer sent no byte',
-  message: 'the peer did not finish what it had begun to send',
-  idle: 'not a byte went either way',
-  write: 'the peer took nothing of what was written',
-  'half-closed': 'the peer did not end its half after we had ended ours',
-}
-
-/** `127.0.0.1:8888`, `[::1]:8888`, `unix:/run/x.sock`, or `an unknown address`. */
-export function describeAddress(address: Address | undefined): string {
-  if (address === undefined) return 'an unknown address'
-  if ('path' in address) return `unix:${address.path}`
-  return address.host.includes(':')
-    ? `[${address.host}]:${address.port}`
-    : `${address.host}:${address.port}`
-}
-
-/** As the fields of a log record. */
-function labelsOf({ kind, phase }: CloseReason): Record<string, string> {
-  return phase === undefined ? { reason: kind } : { reason: kind, phase }
-}
-
-/** Whether an end was none that either side had asked for, or lost what a clean one had still to deliver. */
-function isFault({ reason, error }: CloseInfo): boolean {
-  return FAULT_KINDS.has(reason.kind) || (error !== undefined && !WILLED_KINDS.has(reason.kind))
-}
-
-function toAsyncioName(address: Address | undefined): unknown {
-  if (address === undefined) return undefined
-  return 'path' in address ? address.path : [address.host, address.port]
 }
 
 function transportOnData(this: Transport, chunk: Buffer): void {

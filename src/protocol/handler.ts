@@ -7,6 +7,8 @@
  */
 import { legible } from '../concurrency/legible.js'
 import { StandpipeError, type ErrorCode } from '../errors.js'
+import { describeAddress } from './address.js'
+import { publishError } from './connection-channels.js'
 import type { Connection } from './connection.js'
 
 /** Serves one connection. The connection ends when the handler does. */
@@ -71,7 +73,14 @@ function handlerThrew(connection: Connection, thrown: unknown): void {
   if (isOutcome(error, connection)) {
     connection.tellEnd(error)
     handlerReturned(connection)
-  } else {
-    connection.handlerFailed(error)
+    return
   }
+  // Whatever else was logged: this is the fault.
+  connection.markTold()
+  connection.cut({ kind: 'handler-failed' }, error)
+  publishError(connection, error)
+  connection.log.error(
+    { err: error },
+    `the handler of ${describeAddress(connection.remote)} failed`,
+  )
 }

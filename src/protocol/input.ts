@@ -154,14 +154,13 @@ export class Input {
     const mayBeTerminator = endsInCr && !this.isOver
     if (size - (mayBeTerminator ? 1 : 0) > this.#limit) {
       buffer.clear()
-      const error = this.#overrun(size, false)
-      if (size - (endsInCr ? 1 : 0) > this.#discardCap) this.#giveUp(error)
-      else if (!this.isOver) {
+      const isHopeless = size - (endsInCr ? 1 : 0) > this.#discardCap
+      if (!isHopeless && !this.isOver) {
         this.isDiscarding = true
         this.#discarded = size
         this.#discardedCr = endsInCr
       }
-      throw error
+      throw this.#overrun(size, false, isHopeless)
     }
     if (!this.#isEnded()) return undefined
     if (size === 0 || style.partial === 'drop') {
@@ -207,23 +206,28 @@ export class Input {
     return encoding !== 'utf8' || invalidText === 'replace' || isUtf8(buffer.peek(end))
   }
 
-  #overrun(seen: number, found: boolean): LimitOverrunError {
+  /**
+   * Makes and tells the error of a line over the limit. Whoever is told may throw, or close: by then the line must be
+   * out of the buffer, and what is still to come of it marked, or its tail would be the next line.
+   */
+  #overrun(seen: number, found: boolean, isHopeless: boolean): LimitOverrunError {
     const error = new LimitOverrunError(
       `a line is longer than the limit of ${this.#limit} bytes (${seen} seen); raise limit, or send shorter lines`,
       { limit: this.#limit, consumed: seen, found },
     )
-    this.host?.lineOverran(error, false)
+    try {
+      this.host?.lineOverran(error, false)
+    } finally {
+      if (isHopeless) this.#giveUp(error)
+    }
     return error
   }
 
   /** A line over the limit of which the end is here too; past the cap the stream is given up, as if it had dripped in. */
   #wholeLineOverran(length: number): LimitOverrunError {
-    const error = this.#overrun(length, true)
-    if (length > this.#discardCap) {
-      this.#buffer.clear()
-      this.#giveUp(error)
-    }
-    return error
+    const isHopeless = length > this.#discardCap
+    if (isHopeless) this.#buffer.clear()
+    return this.#overrun(length, true, isHopeless)
   }
 
   /** Throws away what belongs to an over-long line; gives what follows it. */
@@ -255,7 +259,7 @@ export class Input {
   /** More of one line was thrown away than may be: the stream ends with this error. */
   #giveUp(error: LimitOverrunError): void {
     this.isDiscarding = false
-    this.fail(error)
+    if (this.#error === undefined) this.fail(error)
     this.host?.lineOverran(error, true)
   }
 

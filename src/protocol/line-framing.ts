@@ -12,7 +12,7 @@ import {
   toValue,
   type FrameValue,
 } from './frame-value.js'
-import { DEFAULT_LIMIT } from './stream-reader.js'
+import { DEFAULT_LIMIT } from './line-style.js'
 
 const LF = 10
 const CR = 13

@@ -25,12 +25,18 @@ import {
   type SeparatorSearch,
 } from './input.js'
 import type { LateError } from './late-error.js'
-import { DEFAULT_STYLE, LineStyle, type InvalidText, type PartialLine } from './line-style.js'
+import {
+  DEFAULT_LIMIT,
+  DEFAULT_STYLE,
+  LineStyle,
+  type InvalidText,
+  type LineBytesOptions,
+  type LineOptions,
+  type PartialLine,
+} from './line-style.js'
 import { ReadIterator } from './read-iterator.js'
 import { systemClock, type Clock } from '../concurrency/clock.js'
 
-/** 64 KiB: asyncio's default, and the largest block that Node reads at once. */
-export const DEFAULT_LIMIT = 64 * 1024
 export interface StreamReaderOptions {
   /** The longest line in bytes, its terminator not counted. Reading pauses above twice this. @default 65536 */
   limit?: number | undefined
@@ -40,23 +46,6 @@ export interface StreamReaderOptions {
   invalidText?: InvalidText | undefined
   /** For the `timeoutMs` of a call. @default the clock of the process */
   clock?: Clock | undefined
-}
-
-/** How a line is read. */
-export interface LineOptions extends WaitOptions {
-  /** `latin1` maps each byte to one character: exact for any bytes, and as fast as text. @default 'utf8' */
-  encoding?: 'utf8' | 'latin1' | undefined
-  /** Leaves the LF or CRLF on the line, as it came. @default false */
-  keepTerminator?: boolean | undefined
-  /** @default that of the reader */
-  partial?: PartialLine | undefined
-  /** @default that of the reader */
-  invalidText?: InvalidText | undefined
-}
-
-/** How a line is read as bytes. */
-export interface LineBytesOptions extends Omit<LineOptions, 'encoding' | 'invalidText'> {
-  encoding: 'buffer'
 }
 
 export interface ReadAllOptions extends WaitOptions {
@@ -160,7 +149,7 @@ export class StreamReader {
       return
     }
     this.#deadlines?.bytesCame()
-    if (!this.#isPaused && input.roughSize > 2 * this.#limit) this.#pauseWhenFull()
+    if (!this.#isPaused && input.roughSize > this.mark) this.#pauseWhenFull()
   }
 
   /** Says that no more bytes will come. (asyncio: `feed_eof`.) */
@@ -197,6 +186,14 @@ export class StreamReader {
   cut(): void {
     this.#input.cut()
     this.#wake()
+  }
+
+  /**
+   * How many bytes may be stored before reading is paused.
+   * @internal
+   */
+  get mark(): number {
+    return 2 * this.#limit
   }
 
   /**
@@ -568,10 +565,9 @@ export class StreamReader {
   }
 
   #pauseWhenFull(): void {
-    const mark = 2 * this.#limit
-    if (this.#input.roughSize <= mark) return
+    if (this.#input.roughSize <= this.mark) return
     if (this.#isPaused || this.#input.isOver) return
-    if (this.bufferedBytes <= mark) return
+    if (this.bufferedBytes <= this.mark) return
     this.#isPaused = true
     this.#host?.pauseReading()
   }

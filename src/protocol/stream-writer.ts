@@ -7,8 +7,7 @@
  *
  * The writer never reads, never closes the transport, and keeps no timer of its own.
  *
- * Invariant: `#parts` (bytes, in order) come before `#text` (written later); `#counted` is the exact size of
- * all but `#text`.
+ * Invariant: what is in flight came before what the buffer has, and whoever waits is told when it can no longer leave.
  */
 import { refuseWait, type WaitOptions } from '../concurrency/abort.js'
 import { rejected, unobserved } from '../concurrency/deferred.js'
@@ -17,19 +16,11 @@ import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
 import { madeNow, type LateError } from './late-error.js'
+import { pipe, type Sink } from './pipe.js'
+import { SendBuffer, SLICE_BYTES } from './send-buffer.js'
 import type { Transport } from './transport.js'
 import { WriteWaiters } from './write-waiters.js'
 
-/** What leaves in one write: the size up to which one syscall is cheaper per byte, and Node's own read size. */
-const SLICE_BYTES = 64 * 1024
-/** Binary data up to this size is copied, so that the caller may use its buffer again. */
-const COPY_BYTES = 16 * 1024
-/** Pieces up to this size are gathered while they wait. */
-const SMALL_BYTES = 2048
-/** A UTF-16 unit is at most three bytes of UTF-8. */
-const MAX_BYTES_PER_UNIT = 3
-/** Strings up to this length fit Node's stack buffer for UTF-8 (16 KiB). */
-const SHORT_UNITS = 5461
 /** So many drains that need not wait, and one lets the loop turn. */
 const DRAINS_PER_TURN = 1024
 
@@ -85,7 +76,7 @@ export interface WriterHost {
 
 const DRAINED = Promise.resolve()
 
-export class StreamWriter {
+export class StreamWriter implements Sink {
   readonly #transport: Transport
   readonly #host: WriterHost
   readonly #deadlines: Deadlines
@@ -96,16 +87,7 @@ export class StreamWriter {
   /** The `canWriteEof` of asyncio: false where the transport cannot end one half. */
   readonly canWriteEof: boolean = true
 
-  /** Strings written this turn, joined; `''` when there are none. */
-  #text = ''
-  #textEncoding: 'utf8' | 'latin1' = 'utf8'
-  /** The exact size of `#text`, or -1 while nobody has needed to know. */
-  #textBytes = -1
-  #parts: Buffer[] = []
-  /** The block of the last part, when small writes are gathered in it, and how full it is. */
-  #gather: Buffer | undefined
-  #gathered = 0
-  #counted = 0
+  readonly #buffer = new SendBuffer()
   /** The slice that the transport has not taken yet, in bytes. */
   #inFlight = 0
   /** Whether the transport has yet to call back for a slice. */
@@ -147,7 +129,7 @@ export class StreamWriter {
 
   /** Bytes that were written and that the kernel has not taken. */
   get bufferedBytes(): number {
-    return this.#counted + (this.#text === '' ? 0 : this.#sizeOfText())
+    return this.#inFlight + this.#buffer.size
   }
 
   /** Bytes that the kernel has taken. */
@@ -172,9 +154,9 @@ export class StreamWriter {
    */
   write(data: Chunk, encoding: 'utf8' | 'latin1' = 'utf8'): void {
     if (this.#refusal !== undefined) throw this.#refuse()
-    if (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT >= this.#cap) this.#checkCap()
-    if (typeof data === 'string') this.#appendText(data, encoding)
-    else if (data instanceof Uint8Array) this.#appendBytes(data)
+    if (this.#inFlight + this.#buffer.mostSize >= this.#cap) this.#checkCap()
+    if (typeof data === 'string') this.#buffer.appendText(data, encoding)
+    else if (data instanceof Uint8Array) this.#buffer.appendBytes(data)
     else throw new TypeError(`data must be a string or a Uint8Array, not ${typeName(data)}`)
     if (!this.#isScheduled) this.#schedule()
   }
@@ -182,16 +164,18 @@ export class StreamWriter {
   /** Writes each chunk, as one write: all are taken, or none. (asyncio: `writelines`.) @throws as `write` */
   writeAll(chunks: Iterable<Chunk>): void {
     if (this.#refusal !== undefined) throw this.#refuse()
-    if (this.#counted + this.#text.length * MAX_BYTES_PER_UNIT >= this.#cap) this.#checkCap()
     const all = [...chunks]
+    // What was iterated over may have written, or ended the connection.
+    if (this.isClosing) throw this.#refuse()
+    if (this.#inFlight + this.#buffer.mostSize >= this.#cap) this.#checkCap()
     for (const chunk of all) {
       if (typeof chunk !== 'string' && !(chunk instanceof Uint8Array)) {
         throw new TypeError(`each chunk must be a string or a Uint8Array, not ${typeName(chunk)}`)
       }
     }
     for (const chunk of all) {
-      if (typeof chunk === 'string') this.#appendText(chunk, 'utf8')
-      else this.#appendBytes(chunk)
+      if (typeof chunk === 'string') this.#buffer.appendText(chunk, 'utf8')
+      else this.#buffer.appendBytes(chunk)
     }
     if (!this.#isScheduled) this.#schedule()
   }
@@ -214,10 +198,11 @@ export class StreamWriter {
    *   longer be delivered. A rejection that nobody awaits does not end the process.
    */
   drain(options?: WaitOptions): Promise<void> {
-    return watchUnawaited(this.#drain(options), 'StreamWriter.drain()')
+    return watchUnawaited(this.whenRoom(options), 'StreamWriter.drain()')
   }
 
-  #drain(options: WaitOptions | undefined): Promise<void> {
+  /** `drain()` for the kit itself. @internal */
+  whenRoom(options?: WaitOptions): Promise<void> {
     if (this.#failure !== undefined) return rejected(this.#failure)
     if (options !== undefined) {
       const refusal = refuseWait(options)
@@ -295,47 +280,19 @@ export class StreamWriter {
     source: AsyncIterable<Chunk> | Iterable<Chunk>,
     options: WaitOptions = {},
   ): Promise<void> {
-    return watchUnawaited(this.#pipeFrom(source, options), 'StreamWriter.pipeFrom()')
+    return watchUnawaited(pipe(source, this, options), 'StreamWriter.pipeFrom()')
   }
 
-  async #pipeFrom(
-    source: AsyncIterable<Chunk> | Iterable<Chunk>,
-    options: WaitOptions,
-  ): Promise<void> {
-    const iterator =
-      Symbol.asyncIterator in source ? source[Symbol.asyncIterator]() : source[Symbol.iterator]()
-    const pile = hasTryGet(source) ? source : undefined
-    let waitsForSource = false
-    try {
-      for (;;) {
-        options.signal?.throwIfAborted()
-        if (this.#refusal !== undefined) throw this.#refuse()
-        waitsForSource = true
-        const next = await this.#waiting.unlessEnded(
-          Promise.resolve(iterator.next()),
-          options.signal,
-        )
-        waitsForSource = false
-        if (next.done === true) return
-        this.write(next.value)
-        if (pile !== undefined) this.#writeUpToMark(pile)
-        await this.#drain(options)
-      }
-    } catch (error) {
-      const closed = closeSource(source, iterator)
-      // A generator that is waited for cannot be closed before it goes on.
-      if (!waitsForSource) await closed
-      throw error
-    }
+  // ---- the side of a pipe
+
+  /** @internal */
+  checkOpen(): void {
+    if (this.#refusal !== undefined) throw this.#refuse()
   }
 
-  /** A promise for each message would cost more than the message. */
-  #writeUpToMark(pile: Pile): void {
-    while (!this.isOverMark) {
-      const chunk = pile.tryGet()
-      if (chunk == null) return
-      this.write(chunk)
-    }
+  /** @internal */
+  unlessEnded<T>(promise: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+    return this.#waiting.unlessEnded(promise, signal)
   }
 
   // ---- the side of the connection
@@ -345,7 +302,7 @@ export class StreamWriter {
    * @internal
    */
   get isOverMark(): boolean {
-    return this.#counted + this.#text.length * MAX_BYTES_PER_UNIT > this.#highMark
+    return this.#inFlight + this.#buffer.mostSize > this.#highMark
   }
 
   /**
@@ -380,11 +337,7 @@ export class StreamWriter {
     // Once everything has left cleanly there is nothing that could fail to be delivered.
     if (this.isSpent) return
     this.#failure = error
-    this.#text = ''
-    this.#textBytes = -1
-    this.#parts = []
-    this.#gather = undefined
-    this.#counted = 0
+    this.#buffer.clear()
     this.#inFlight = 0
     this.#waiters?.rejectAll(error)
   }
@@ -403,76 +356,6 @@ export class StreamWriter {
     return this.#refusal
   }
 
-  // ---- taking
-
-  #appendText(data: string, encoding: 'utf8' | 'latin1'): void {
-    if (data === '') return
-    if (this.#text === '') {
-      this.#text = data
-      this.#textEncoding = encoding
-      return
-    }
-    if (encoding !== this.#textEncoding) {
-      this.#turnTextIntoPart()
-      this.#text = data
-      this.#textEncoding = encoding
-      return
-    }
-    this.#text += data
-    if (this.#textBytes < 0) return
-    // Looked at only where it is counted: it would flatten the string, which is still to be joined to others.
-    // A pair of surrogates that two writes share is one character once they are joined.
-    const endsPair = (data.charCodeAt(0) & 0xfc00) === 0xdc00
-    this.#textBytes = endsPair ? -1 : this.#textBytes + Buffer.byteLength(data, encoding)
-  }
-
-  #appendBytes(data: Uint8Array): void {
-    if (data.length === 0) return
-    if (this.#text !== '') this.#turnTextIntoPart()
-    if (data.length > COPY_BYTES) {
-      this.#addPart(Buffer.from(data.buffer, data.byteOffset, data.byteLength))
-    } else if (this.#parts.length > 0 && data.length <= SMALL_BYTES) {
-      this.#gatherSmall(data)
-    } else {
-      this.#addPart(Buffer.from(data))
-    }
-  }
-
-  #turnTextIntoPart(): void {
-    const part = Buffer.from(this.#text, this.#textEncoding)
-    this.#text = ''
-    this.#textBytes = -1
-    if (this.#parts.length > 0 && part.length <= SMALL_BYTES) this.#gatherSmall(part)
-    else this.#addPart(part)
-  }
-
-  #addPart(part: Buffer): void {
-    this.#gather = undefined
-    this.#parts.push(part)
-    this.#counted += part.length
-  }
-
-  /** Copies behind the last part, so that many small writes are not as many objects. */
-  #gatherSmall(data: Uint8Array): void {
-    if (this.#gather === undefined || this.#gathered + data.length > this.#gather.length) {
-      this.#gather = Buffer.allocUnsafeSlow(COPY_BYTES)
-      this.#gathered = 0
-    } else {
-      this.#parts.length--
-    }
-    this.#gather.set(data, this.#gathered)
-    this.#gathered += data.length
-    this.#parts.push(this.#gather.subarray(0, this.#gathered))
-    this.#counted += data.length
-  }
-
-  #sizeOfText(): number {
-    if (this.#textBytes < 0) {
-      this.#textBytes = Buffer.byteLength(this.#text, this.#textEncoding)
-    }
-    return this.#textBytes
-  }
-
   #checkCap(): void {
     const buffered = this.bufferedBytes
     if (buffered < this.#cap) return
@@ -484,9 +367,9 @@ export class StreamWriter {
   // ---- sending
 
   #schedule(): void {
-    if (this.#counted + this.#text.length >= SLICE_BYTES && !this.#awaitsCallback) {
+    if (this.#inFlight + this.#buffer.leastSize >= SLICE_BYTES && !this.#awaitsCallback) {
       this.#flushNow()
-      if (this.#text === '' && this.#parts.length === 0) return
+      if (this.#buffer.isEmpty) return
     }
     this.#isScheduled = true
     flushAtEndOfTurn(this)
@@ -504,75 +387,37 @@ export class StreamWriter {
 
   #flushNow(): void {
     if (this.#awaitsCallback || this.#failure !== undefined) return
-    if (this.#text === '' && this.#parts.length === 0) {
+    const buffer = this.#buffer
+    if (buffer.isEmpty) {
       this.#sendEnd()
       return
     }
-    if (this.#parts.length === 0 && this.#text.length <= SLICE_BYTES) {
-      const size = this.#sizeOfText()
-      if (size <= SLICE_BYTES) {
-        this.#sendText(this.#text, size)
-        return
-      }
-    }
-    if (this.#text !== '') this.#turnTextIntoPart()
-    this.#sendBytes(this.#takeSlice())
-  }
-
-  #sendText(text: string, size: number): void {
-    this.#text = ''
-    this.#textBytes = -1
-    this.#counted += size
-    const isNarrow =
-      this.#textEncoding === 'latin1' || (text.length > SHORT_UNITS && size === text.length)
-    this.#beforeSend(size)
-    this.#transport.write(text, isNarrow ? 'latin1' : 'utf8', this.#onWritten)
-    this.#afterSend()
-  }
-
-  #sendBytes(slice: Buffer): void {
-    this.#beforeSend(slice.length)
-    this.#transport.write(slice, this.#onWritten)
-    this.#afterSend()
-  }
-
-  #beforeSend(size: number): void {
-    this.#inFlight = size
     this.#awaitsCallback = true
+    if (buffer.isShortText) {
+      const { size, sendEncoding } = buffer
+      this.#inFlight = size
+      this.#transport.write(buffer.takeText(), sendEncoding, this.#onWritten)
+    } else {
+      const slice = buffer.takeSlice()
+      this.#inFlight = slice.length
+      this.#transport.write(slice, this.#onWritten)
+    }
+    this.#afterSend()
   }
 
   #afterSend(): void {
-    if (this.#failure !== undefined) return
+    // A transport that was destroyed from outside takes everything, and delivers nothing; its `close` tells.
+    if (this.#failure !== undefined || this.#transport.destroyed) return
     if (this.#transport.writableLength === 0) this.#handedOver()
     else this.#deadlines.writeStalls()
     // The FIN queues behind the slice, so it need not wait for the callback.
-    if (this.#isEnding && this.#text === '' && this.#parts.length === 0) this.#sendEnd()
-  }
-
-  /** Takes up to a slice off the front of the parts: joined when they are small, a view when the first is large. */
-  #takeSlice(): Buffer {
-    const parts = this.#parts
-    const first = parts[0] as Buffer
-    if (first.length > SLICE_BYTES) {
-      parts[0] = first.subarray(SLICE_BYTES)
-      return first.subarray(0, SLICE_BYTES)
-    }
-    let count = 0
-    let size = 0
-    while (count < parts.length && size + (parts[count] as Buffer).length <= SLICE_BYTES) {
-      size += (parts[count++] as Buffer).length
-    }
-    const taken = parts.splice(0, count)
-    // What is handed over must not grow.
-    if (parts.length === 0) this.#gather = undefined
-    return taken.length === 1 ? first : Buffer.concat(taken, size)
+    if (this.#isEnding && this.#buffer.isEmpty) this.#sendEnd()
   }
 
   #handedOver(): void {
     const size = this.#inFlight
     if (size === 0) return
     this.#inFlight = 0
-    this.#counted -= size
     this.#flushedBytes += size
     this.#deadlines.writeProgresses()
     this.#waiters?.wake(this.bufferedBytes <= this.#lowMark, this.#flushedBytes)
@@ -587,9 +432,8 @@ export class StreamWriter {
     if (error !== undefined || this.#transport.destroyed) return
     this.#handedOver()
     this.#deadlines.writeFlows()
-    if (this.#parts.length > 0 || this.#isEnding || (this.#text !== '' && !this.#isScheduled)) {
-      this.#flushNow()
-    }
+    const { hasParts, isEmpty } = this.#buffer
+    if (hasParts || this.#isEnding || (!isEmpty && !this.#isScheduled)) this.#flushNow()
   }
 
   #sendEnd(): void {
@@ -635,26 +479,4 @@ function typeName(value: unknown): string {
   // Absent from an object that was made without a prototype.
   const { constructor } = value as { constructor?: { name: string } }
   return constructor?.name ?? 'object'
-}
-
-/** A source that has what is at hand without a promise: `undefined` for nothing now, `null` for the end. */
-interface Pile {
-  tryGet(): Chunk | undefined | null
-}
-
-function hasTryGet(source: object): source is Pile {
-  return 'tryGet' in source && typeof source.tryGet === 'function'
-}
-
-/** Closes what `pipeFrom` reads from: a Node stream by itself, since its iterator may be waiting. */
-async function closeSource(
-  source: object,
-  iterator: AsyncIterator<Chunk> | Iterator<Chunk>,
-): Promise<void> {
-  if ('destroy' in source && typeof source.destroy === 'function') source.destroy()
-  try {
-    await iterator.return?.()
-  } catch {
-    // The first error is the one that counts.
-  }
 }

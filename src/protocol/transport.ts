@@ -54,3 +54,15 @@ export const SOCKET_OPTIONS = {
    */
   highWaterMark: 1,
 } as const
+
+/** Ends it with a RST. False where there is no such thing: nothing was done then. */
+export function tryReset(transport: Transport): boolean {
+  try {
+    if (transport.resetAndDestroy === undefined) return false
+    transport.resetAndDestroy()
+    return true
+  } catch {
+    // Unix sockets have no RST: ERR_INVALID_HANDLE_TYPE.
+    return false
+  }
+}

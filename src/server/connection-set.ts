@@ -8,7 +8,8 @@
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import { LinkedList, type Linked } from '../concurrency/linked-list.js'
 import { TimeoutError } from '../errors.js'
-import { describeAddress, type Connection } from '../protocol/connection.js'
+import { describeAddress } from '../protocol/address.js'
+import type { Connection } from '../protocol/connection.js'
 import { runHandler, type Handler } from '../protocol/handler.js'
 
 /** Where one connection is kept. */

@@ -9,7 +9,13 @@ import { access, chmod, lstat, readFile, readlink, unlink } from 'node:fs/promis
 import net from 'node:net'
 import { dirname } from 'node:path'
 import { describeSystemError, ListenError } from '../errors.js'
-import type { Address } from '../protocol/connection.js'
+import {
+  checkHost,
+  checkPort,
+  DEFAULT_HOST,
+  describeAddress,
+  type Address,
+} from '../protocol/address.js'
 
 /** Where to listen. */
 export interface ListenOptions {
@@ -30,7 +36,6 @@ export interface ListenOptions {
   backlog?: number | undefined
 }
 
-export const DEFAULT_HOST = '127.0.0.1'
 export const DEFAULT_BACKLOG = 511
 
 /**
@@ -51,7 +56,7 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
       throw new RangeError(`mode must be the permissions of a file, 0 to 0o777, not ${mode}`)
     }
     await removeStaleSocket(path)
-    await bind(listener, { path, backlog }, `unix:${path}`)
+    await bind(listener, { path, backlog }, describeAddress({ path }))
     if (mode === undefined) return { path }
     try {
       await chmod(path, mode)
@@ -62,17 +67,9 @@ export async function listen(listener: net.Server, options: ListenOptions): Prom
     return { path }
   }
   const { host = DEFAULT_HOST, port = 0 } = options
-  // Node takes an empty host for every interface.
-  if (typeof host !== 'string' || host === '') {
-    throw new TypeError(
-      `host must be an address or a name, not ${host === '' ? 'an empty string' : typeof host}`,
-    )
-  }
-  if (!Number.isInteger(port) || port < 0 || port > 65_535) {
-    throw new RangeError(`port must be a whole number from 0 to 65535, not ${port}`)
-  }
-  const where = host.includes(':') ? `[${host}]:${port}` : `${host}:${port}`
-  await bind(listener, { host, port, backlog }, where)
+  checkHost(host)
+  checkPort(port, 0)
+  await bind(listener, { host, port, backlog }, describeAddress({ host, port }))
   const bound = listener.address() as net.AddressInfo
   return { host: bound.address, port: bound.port }
 }

@@ -6,12 +6,9 @@
  */
 import { inspect } from 'node:util'
 import { StandpipeError } from '../errors.js'
-import {
-  describeAddress,
-  type CloseInfo,
-  type CloseReason,
-  type Connection,
-} from '../protocol/connection.js'
+import { describeAddress } from '../protocol/address.js'
+import type { CloseInfo, CloseReason } from '../protocol/close-info.js'
+import type { Connection } from '../protocol/connection.js'
 
 /** How one connection ended. */
 export interface CloseRecord {

@@ -3,7 +3,7 @@
  * that follow with their count. A flood must not become a flood of the log.
  */
 import type { Logger } from '../logger.js'
-import { describeAddress, type Address } from '../protocol/connection.js'
+import { describeAddress, type Address } from '../protocol/address.js'
 import type { Clock } from '../concurrency/clock.js'
 import type { RefusalReason } from './admission.js'
 

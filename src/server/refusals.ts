@@ -10,9 +10,10 @@ import type net from 'node:net'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
 import { legible } from '../concurrency/legible.js'
 import type { Logger } from '../logger.js'
+import type { Address } from '../protocol/address.js'
 import { isChunk } from '../protocol/chunk-option.js'
-import { connectionRefuse } from '../protocol/connection-channels.js'
-import { Connection, type Address, type ConnectionOptions } from '../protocol/connection.js'
+import { publishRefusal } from '../protocol/connection-channels.js'
+import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
 import type { Chunk } from '../protocol/framing.js'
 import { systemClock } from '../concurrency/clock.js'
@@ -68,7 +69,7 @@ export class Refusals {
   refuse(socket: net.Socket, reason: RefusalReason): void {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1
     const connection = new Connection(socket, this.#options)
-    if (connectionRefuse.hasSubscribers) connectionRefuse.publish({ connection, reason })
+    publishRefusal(connection, reason)
     this.#log.note(reason, connection.remote)
     if (connection.state === 'closed') return
     const lingers = this.#lingering.size < this.#maxLingering

@@ -11,14 +11,20 @@ export interface FaultOwner {
 export class ActiveFault<Settings extends Fault = Fault> {
   /** Counted from 1 over the faults of a proxy. */
   readonly id: number
+  readonly kind: FaultKind
+  /** What it was given, or its kind and number: `latency-1`. */
+  readonly name: string
   readonly #owner: FaultOwner
   #settings: Settings
+  #applied = 0
   #isRemoved = false
 
   /** Made by a FaultProxy. @internal */
   constructor(id: number, settings: Settings, owner: FaultOwner) {
     checkFault(settings)
     this.id = id
+    this.kind = settings.kind
+    this.name = settings.name ?? `${settings.kind}-${id}`
     this.#settings = { ...settings }
     this.#owner = owner
   }
@@ -28,8 +34,9 @@ export class ActiveFault<Settings extends Fault = Fault> {
     return this.#settings
   }
 
-  get kind(): FaultKind {
-    return this.#settings.kind
+  /** How often it has done something, over all connections; see `FaultProxyStats.applied`. */
+  get applied(): number {
+    return this.#applied
   }
 
   get isRemoved(): boolean {
@@ -40,10 +47,16 @@ export class ActiveFault<Settings extends Fault = Fault> {
    * Sets some of it anew; counts of bytes go on. What waits by the old settings waits by the new ones from now on.
    *
    * @throws TypeError, RangeError for settings that make no sense; it then stays as it was
-   * @throws TypeError when it was removed
+   * @throws TypeError when it was removed, and for another kind or name
    */
-  change(changes: Partial<Omit<Settings, 'kind'>>): void {
-    if (this.#isRemoved) throw new TypeError(`the fault ${this.kind} was removed; add a new one`)
+  change(changes: Partial<Omit<Settings, 'kind' | 'name'>>): void {
+    if (this.#isRemoved) throw new TypeError(`the fault ${this.name} was removed; add a new one`)
+    const given = new Map<string, unknown>(Object.entries(changes))
+    for (const fixed of ['kind', 'name'] as const) {
+      if (given.has(fixed) && given.get(fixed) !== this.#settings[fixed]) {
+        throw new TypeError(`the ${fixed} of ${this.name} cannot be changed; add another fault`)
+      }
+    }
     const settings = { ...this.#settings, ...changes, kind: this.kind } as Settings
     checkFault(settings)
     this.#settings = settings
@@ -59,6 +72,14 @@ export class ActiveFault<Settings extends Fault = Fault> {
   remove(): Promise<void> {
     this.#isRemoved = true
     return this.#owner.faultChanged()
+  }
+
+  /**
+   * It has done something.
+   * @internal
+   */
+  strike(): void {
+    this.#applied++
   }
 
   /**

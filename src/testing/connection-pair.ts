@@ -4,6 +4,8 @@
  */
 import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import type { Clock } from '../concurrency/clock.js'
+import { deferred } from '../concurrency/deferred.js'
+import { runHandler, type Handler } from '../protocol/handler.js'
 import { FakeClock } from './fake-clock.js'
 import {
   memoryTransportPair,
@@ -39,6 +41,11 @@ export interface ConnectionPair<AnyClock extends Clock = FakeClock> {
   readonly clientTransport: MemoryTransport
   /** What is under the server. */
   readonly serverTransport: MemoryTransport
+  /**
+   * Runs a handler on the server's end, as a server does: the connection ends with it. Resolves when the handler has
+   * settled, also when it throws; what it threw is told to the connection's logger.
+   */
+  readonly serve: (handler: Handler) => Promise<void>
   /** Aborts what is still open, and resolves when both are closed. No time need pass for it. */
   [Symbol.asyncDispose](): Promise<void>
 }
@@ -47,9 +54,10 @@ export interface ConnectionPair<AnyClock extends Clock = FakeClock> {
  * Makes two connections that are joined in memory, with the reader, writer, deadlines and lifecycle of any other.
  *
  * ```ts
- * const { client, server, clock } = connectionPair()
- * server.writer.write('hello\n')
- * console.log(await client.reader.readLine()) // hello
+ * await using pair = connectionPair()
+ * void pair.serve(lineEcho())
+ * pair.client.writer.write('hello\n')
+ * console.log(await pair.client.reader.readLine()) // Server received: hello
  * ```
  *
  * @throws RangeError for options that a Connection or a memory transport refuses.
@@ -69,6 +77,13 @@ export function connectionPair<AnyClock extends Clock = FakeClock>(
     clock,
     clientTransport,
     serverTransport,
+    serve(handler) {
+      const settled = deferred()
+      runHandler(server, handler, () => {
+        settled.resolve()
+      })
+      return settled.promise
+    },
     async [Symbol.asyncDispose]() {
       client.abort()
       server.abort()

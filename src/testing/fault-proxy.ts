@@ -6,14 +6,16 @@
  * everything passes as it is: bytes, half-closes, resets. What it keeps is bounded, so that a sender feels a slow
  * receiver through it. Draws come from a seed, and time from a clock, so that a run can be had again.
  */
-import { randomInt } from 'node:crypto'
 import { openConnection } from '../client/open-connection.js'
-import { systemClock, type Clock } from '../concurrency/clock.js'
+import { checkCount } from '../concurrency/check-count.js'
+import type { WaitOptions } from '../concurrency/abort.js'
+import type { Clock } from '../concurrency/clock.js'
 import { unobserved } from '../concurrency/deferred.js'
-import type { Logger } from '../logger.js'
+import { watchUnawaited } from '../concurrency/unawaited.js'
+import { resolveLogger } from '../logger.js'
 import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
 import { CLIENT_DEADLINES } from '../protocol/deadlines.js'
-import type { ListenOptions } from '../server/listen.js'
+import { countDescriptors } from '../server/descriptors.js'
 import { startServer, type Server, type StopReport } from '../server/start-server.js'
 import { ActiveFault } from './active-fault.js'
 import {
@@ -21,43 +23,27 @@ import {
   type ConnectionPair,
   type ConnectionPairOptions,
 } from './connection-pair.js'
+import {
+  checkOptions,
+  checkServerOptions,
+  type FaultProxyOptions,
+  type FaultProxyServerOptions,
+} from './fault-proxy-options.js'
 import { FaultRelay } from './fault-relay.js'
-import { FaultTally, type FaultProxyEvent, type FaultProxyStats } from './fault-tally.js'
+import {
+  FaultTally,
+  type FaultProxyConnection,
+  type FaultProxyEvent,
+  type FaultProxyStats,
+} from './fault-tally.js'
 import type { Fault, FaultKind, FaultOf } from './fault.js'
+import { proxyCap } from './proxy-cap.js'
 
-/** What any fault proxy takes. */
-export interface FaultProxyOptions {
-  /** The faults that are in force from the start. @default none */
-  faults?: readonly Fault[] | undefined
-  /** A whole number that decides every draw. @default a random one; `proxy.seed` tells it */
-  seed?: number | undefined
-  /** The time that faults live by. @default the clock of the process */
-  clock?: Clock | undefined
-  /**
-   * How much a direction of a connection may keep, in bytes, with what each chunk costs besides; then its sender is
-   * read no further. With a latency it also bounds the throughput: so many bytes for each latency. @default 1048576
-   */
-  maxHeldBytes?: number | undefined
-  /** Called for each event. An error that it throws ends the connection. */
-  onEvent?: ((event: FaultProxyEvent) => void) | undefined
+/** Those of a proxy that listens, checked. */
+interface ServerOptions extends FaultProxyServerOptions {
+  readonly target: Address
+  readonly maxConnections: number
 }
-
-/** Where a fault proxy listens and connects to. */
-export interface FaultProxyServerOptions
-  extends FaultProxyOptions, Pick<ListenOptions, 'host' | 'port' | 'path' | 'mode' | 'backlog'> {
-  /** Where the connections lead. The port of a server of this process is `server.address.port`. */
-  target: { host?: string | undefined; port: number } | { path: string }
-  /** How long connecting to the target may take. @default 10000 */
-  connectMs?: number | undefined
-  /** As that of a server. Each connection through a proxy costs two descriptors. */
-  maxConnections?: number | undefined
-  /** As that of a server: what peers and faults bring about is told at info, an `onEvent` that throws at error. */
-  logger?: Logger | false | undefined
-  /** Aborts the start; once the proxy listens it has no effect. */
-  signal?: AbortSignal | undefined
-}
-
-const DEFAULT_MAX_HELD_BYTES = 1024 * 1024
 
 /** What a proxy that has no server reports of its stop. */
 const NOTHING_STOPPED: StopReport = { drained: 0, aborted: 0, stragglers: [], durationMs: 0 }
@@ -72,13 +58,13 @@ export class FaultProxy {
   readonly #clock: Clock
   readonly #maxHeldBytes: number
   readonly #onEvent: (event: FaultProxyEvent) => void
-  readonly #tally = new FaultTally()
+  readonly #tally: FaultTally
   readonly #faults = new Set<ActiveFault>()
   readonly #relays = new Map<FaultRelay, Promise<void>>()
   #lastFault = 0
   #lastConnection = 0
 
-  #serverOptions: FaultProxyServerOptions | undefined
+  #serverOptions: ServerOptions | undefined
   /** Undefined without a network, and while it is down. */
   #server: Server | undefined
   #address: Address | undefined
@@ -90,20 +76,16 @@ export class FaultProxy {
 
   /**
    * @throws RangeError for a `seed` that is no whole number, and a `maxHeldBytes` that is not one above 0
-   * @throws TypeError, RangeError for a fault that makes no sense
+   * @throws TypeError, RangeError for a fault, or an option, that makes no sense
    */
   constructor(options: FaultProxyOptions = {}) {
-    const { seed = randomInt(2 ** 31), maxHeldBytes = DEFAULT_MAX_HELD_BYTES } = options
-    if (!Number.isSafeInteger(seed))
-      throw new RangeError(`seed must be a whole number, not ${seed}`)
-    if (!Number.isInteger(maxHeldBytes) || maxHeldBytes < 1) {
-      throw new RangeError(`maxHeldBytes must be a whole number above 0, not ${maxHeldBytes}`)
-    }
+    const { faults, seed, clock, maxHeldBytes, onEvent } = checkOptions(options)
     this.seed = seed
-    this.#clock = options.clock ?? systemClock
+    this.#clock = clock
     this.#maxHeldBytes = maxHeldBytes
-    this.#onEvent = options.onEvent ?? ignore
-    for (const fault of options.faults ?? []) this.#enforce(fault)
+    this.#onEvent = onEvent
+    this.#tally = new FaultTally(clock)
+    for (const fault of faults) this.#enforce(fault)
   }
 
   /**
@@ -122,9 +104,13 @@ export class FaultProxy {
    * @throws the signal's reason when it aborts first; nothing listens then
    */
   static async start(options: FaultProxyServerOptions): Promise<FaultProxy> {
-    const proxy = new FaultProxy(options)
-    proxy.#serverOptions = options
-    await proxy.#listen(options)
+    const target = checkServerOptions(options)
+    // Not by its own name: what is built would then call the class otherwise.
+    const proxy = new this(options)
+    const { maxConnections, warning } = proxyCap(options.maxConnections, countDescriptors())
+    proxy.#serverOptions = { ...options, target, maxConnections }
+    await proxy.#listen(proxy.#serverOptions)
+    if (warning !== undefined) resolveLogger(options.logger).warn(warning.fields, warning.message)
     if (proxy.#isDown) await proxy.faultChanged()
     return proxy
   }
@@ -145,8 +131,39 @@ export class FaultProxy {
     return [...this.#faults]
   }
 
+  /** The fault in force that has this name. */
+  fault(name: string): ActiveFault | undefined {
+    return this.faults.find((fault) => fault.name === name)
+  }
+
   get stats(): FaultProxyStats {
     return this.#tally.stats
+  }
+
+  /** The connections that lead to the target now, the oldest first; copies. Those that still dial it are not among them. */
+  get connections(): readonly FaultProxyConnection[] {
+    return [...this.#relays.keys()].map((relay) => relay.snapshot)
+  }
+
+  /**
+   * Waits until the condition holds, and gives the numbers for which it did. It is asked at once, and whenever one of
+   * them has changed; it looks and does not wait. `timeoutMs` is of the proxy's clock.
+   *
+   * ```ts
+   * const hole = proxy.add({ kind: 'black-hole' })
+   * await proxy.until(() => hole.applied > 0)
+   * ```
+   *
+   * @throws TimeoutError (phase `call`) after `timeoutMs`, with the numbers
+   * @throws the signal's reason when it aborts, also if it has before
+   * @throws what the condition throws; TypeError for one that is no function, or an async one
+   * @throws RangeError for a `timeoutMs` that is not above 0
+   */
+  until(
+    condition: (stats: FaultProxyStats) => boolean,
+    options: WaitOptions = {},
+  ): Promise<FaultProxyStats> {
+    return watchUnawaited(this.#tally.until(condition, options), 'FaultProxy.until()')
   }
 
   /**
@@ -154,6 +171,7 @@ export class FaultProxy {
    * bandwidth and the smallest slice count.
    *
    * @throws TypeError, RangeError for a fault that makes no sense
+   * @throws TypeError for a name that another fault in force has
    */
   add<Kind extends FaultKind>(
     fault: FaultOf<Kind> & { readonly kind: Kind },
@@ -197,6 +215,7 @@ export class FaultProxy {
       clock,
       clientTransport: near.clientTransport,
       serverTransport: far.serverTransport,
+      serve: far.serve,
       async [Symbol.asyncDispose]() {
         await Promise.all([near[Symbol.asyncDispose](), far[Symbol.asyncDispose]()])
         await relayed
@@ -204,8 +223,18 @@ export class FaultProxy {
     }
   }
 
-  /** Resets every connection; it goes on listening, if it does. */
-  abort(): void {
+  /**
+   * Resets every connection, those that still dial the target included, or the one of that number; one that has ended
+   * is left alone. It goes on listening, if it does.
+   *
+   * @throws RangeError for a number that is not whole and above 0
+   */
+  abort(connection?: number): void {
+    if (connection !== undefined) {
+      checkCount('connection', connection)
+      for (const relay of this.#relays.keys()) if (relay.number === connection) relay.reset()
+      return
+    }
     this.#dialling.abort()
     this.#dialling = new AbortController()
     for (const relay of this.#relays.keys()) relay.reset()
@@ -213,10 +242,17 @@ export class FaultProxy {
   }
 
   /**
-   * Stops listening, gives connections `graceMs` to end by themselves, faults and all, and resets the rest. The
-   * first call counts.
+   * Stops listening, gives connections `graceMs` (10 s unless said) to end by themselves, faults and all, and resets
+   * the rest. The first call counts.
+   *
+   * @throws RangeError for a `graceMs` that is no number, 0 or above; it then goes on
    */
   stop(options: { graceMs?: number | undefined } = {}): Promise<StopReport> {
+    const { graceMs = 0 } = options
+    if (!(graceMs >= 0)) {
+      const message = `graceMs must be a number of milliseconds, 0 or above, not ${graceMs}`
+      return Promise.reject(new RangeError(message))
+    }
     this.#stopping ??= this.#stop(options.graceMs)
     return this.#stopping
   }
@@ -243,7 +279,12 @@ export class FaultProxy {
   // ---- faults
 
   #enforce<Settings extends Fault>(fault: Settings): ActiveFault<Settings> {
-    const active = new ActiveFault<Settings>(++this.#lastFault, fault, this)
+    const active = new ActiveFault<Settings>(this.#lastFault + 1, fault, this)
+    if (this.fault(active.name) !== undefined) {
+      const name = JSON.stringify(active.name)
+      throw new TypeError(`a fault of the name ${name} is in force; remove it, or change it`)
+    }
+    this.#lastFault++
     this.#faults.add(active)
     return active
   }
@@ -253,8 +294,12 @@ export class FaultProxy {
   }
 
   #takeDown(): void {
-    for (const relay of this.#relays.keys()) relay.applied('down')
+    for (const relay of this.#relays.keys()) this.#strikeDown(relay)
     this.abort()
+  }
+
+  #strikeDown(relay: FaultRelay): void {
+    for (const fault of this.#faults) if (fault.kind === 'down') relay.applied(fault)
   }
 
   /** Listens or not, as the faults are by now. */
@@ -272,7 +317,7 @@ export class FaultProxy {
 
   // ---- connections
 
-  async #listen(options: FaultProxyServerOptions): Promise<void> {
+  async #listen(options: ServerOptions): Promise<void> {
     const { host, port, path, mode, backlog, maxConnections, signal, logger } = options
     const where = { host, port, path, mode, backlog, maxConnections, signal }
     this.#server = await startServer((client: Connection) => this.#serve(client, options), {
@@ -284,7 +329,7 @@ export class FaultProxy {
     this.#address = this.#server.address
   }
 
-  async #serve(client: Connection, options: FaultProxyServerOptions): Promise<void> {
+  async #serve(client: Connection, options: ServerOptions): Promise<void> {
     const number = this.#accept(client)
     const { target: to, connectMs } = options
     const { signal } = this.#dialling
@@ -298,9 +343,9 @@ export class FaultProxy {
         deadlines: { ...CLIENT_DEADLINES, connectMs },
       })
     } catch (error) {
-      this.#tally.open--
+      this.#tally.ended()
       if (!signal.aborted) {
-        this.#tally.unreachable++
+        this.#tally.isUnreachable()
         this.#onEvent({ event: 'unreachable', connection: number, error })
       }
       client.abort()
@@ -311,8 +356,7 @@ export class FaultProxy {
 
   #accept(client: Connection): number {
     const connection = ++this.#lastConnection
-    this.#tally.accepted++
-    this.#tally.open++
+    this.#tally.opened()
     this.#onEvent({ event: 'open', connection, client: describeAddress(client.remote) })
     return connection
   }
@@ -331,15 +375,15 @@ export class FaultProxy {
     try {
       relay.faultsChanged(this.#faults)
       if (this.#isDown) {
-        relay.applied('down')
+        this.#strikeDown(relay)
         relay.reset()
       } else if (this.#stopping !== undefined && this.#server === undefined) {
         relay.reset()
       }
       await running
     } finally {
-      this.#tally.open--
       this.#relays.delete(relay)
+      this.#tally.ended()
     }
   }
 

@@ -1,11 +1,14 @@
 /** One connection on its way through a fault proxy: its two ends, and the link each way between them. */
 import type { Clock } from '../concurrency/clock.js'
-import type { Connection } from '../protocol/connection.js'
+import { describeAddress, type Connection } from '../protocol/connection.js'
 import type { ActiveFault } from './active-fault.js'
 import { FaultLink, type FaultLinkHost } from './fault-link.js'
-import type { FaultProxyEvent, FaultTally } from './fault-tally.js'
+import type { FaultProxyConnection, FaultProxyEvent, FaultTally } from './fault-tally.js'
 import type { FaultKind, FaultScope, FaultWay } from './fault.js'
 import { SeededRandom } from './seeded-random.js'
+
+/** What the draw of a connection is for: whether a fault strikes it. Those of its directions are 0 and 1. */
+const STRIKES = 2
 
 export interface FaultRelayOptions {
   /** Its number among the connections of the proxy. */
@@ -18,31 +21,48 @@ export interface FaultRelayOptions {
 }
 
 export class FaultRelay implements FaultLinkHost {
+  readonly number: number
+  readonly seed: number
   readonly clock: Clock
   readonly maxHeldBytes: number
-  readonly #options: FaultRelayOptions
+  readonly #tally: FaultTally
+  readonly #tell: (event: FaultProxyEvent) => void
   readonly #client: Connection
   readonly #target: Connection
   readonly #links: readonly [FaultLink, FaultLink]
+  readonly #heldBytes = { toTarget: 0, toClient: 0 }
   readonly #passedBytes = { toTarget: 0, toClient: 0 }
-  /** What was told of already. */
+  readonly #droppedBytes = { toTarget: 0, toClient: 0 }
+  readonly #applied: Partial<Record<FaultKind, number>> = {}
+  /** What was told of already: names of faults and directions. */
   readonly #told = new Set<string>()
 
   constructor(client: Connection, target: Connection, options: FaultRelayOptions) {
-    const { number, seed } = options
+    this.number = options.number
+    this.seed = options.seed
     this.clock = options.clock
     this.maxHeldBytes = options.maxHeldBytes
-    this.#options = options
+    this.#tally = options.tally
+    this.#tell = options.tell
     this.#client = client
     this.#target = target
-    const random = (way: number) => ({
-      jitter: new SeededRandom(seed, number, way, 0),
-      sizes: new SeededRandom(seed, number, way, 1),
-    })
     this.#links = [
-      new FaultLink('toTarget', { source: client, destination: target }, this, random(0)),
-      new FaultLink('toClient', { source: target, destination: client }, this, random(1)),
+      new FaultLink('toTarget', { source: client, destination: target }, this),
+      new FaultLink('toClient', { source: target, destination: client }, this),
     ]
+  }
+
+  /** As it stands now: a copy. */
+  get snapshot(): FaultProxyConnection {
+    return {
+      connection: this.number,
+      client: describeAddress(this.#client.remote),
+      target: describeAddress(this.#target.remote),
+      heldBytes: { ...this.#heldBytes },
+      passedBytes: { ...this.#passedBytes },
+      droppedBytes: { ...this.#droppedBytes },
+      applied: { ...this.#applied },
+    }
   }
 
   /** Resolves when both connections are closed. */
@@ -57,10 +77,14 @@ export class FaultRelay implements FaultLinkHost {
       await links
     } finally {
       this.reset()
-      this.#options.tell({
+      const [client, target] = await Promise.all([this.#client.closed, this.#target.closed])
+      this.#tell({
         event: 'close',
-        connection: this.#options.number,
+        connection: this.number,
+        ends: { client: client.reason.kind, target: target.reason.kind },
         passedBytes: { ...this.#passedBytes },
+        droppedBytes: { ...this.#droppedBytes },
+        applied: { ...this.#applied },
         durationMs: this.clock.now() - startedMs,
       })
     }
@@ -73,32 +97,41 @@ export class FaultRelay implements FaultLinkHost {
 
   /** One draw for each fault and connection, whatever the order in which they meet. */
   strikes(fault: ActiveFault): boolean {
-    const { probability = 1 } = fault.settings as FaultScope
-    const { seed, number } = this.#options
-    return new SeededRandom(seed, number, 2, fault.id).next() < probability
+    const { probability = 1, connections } = fault.settings as FaultScope
+    if (connections?.includes(this.number) === false) return false
+    return new SeededRandom(this.seed, this.number, STRIKES, fault.id).next() < probability
   }
 
-  applied(kind: FaultKind, way?: FaultWay): void {
-    this.#options.tally.applied(kind)
-    const key = `${kind} ${way}`
+  applied(fault: ActiveFault, way?: FaultWay): void {
+    const { kind, name } = fault
+    fault.strike()
+    this.#applied[kind] = (this.#applied[kind] ?? 0) + 1
+    this.#tally.applied(kind)
+    const key = `${way} ${name}`
     if (this.#told.has(key)) return
     this.#told.add(key)
-    const { number: connection } = this.#options
-    this.#options.tell({
+    this.#tell({
       event: 'fault',
-      connection,
+      connection: this.number,
       kind,
+      name,
       ...(way === undefined ? {} : { direction: way }),
     })
   }
 
+  held(way: FaultWay, bytes: number): void {
+    this.#heldBytes[way] += bytes
+    this.#tally.held(way, bytes, this.#heldBytes[way])
+  }
+
   passed(way: FaultWay, bytes: number): void {
     this.#passedBytes[way] += bytes
-    this.#options.tally.passed(way, bytes)
+    this.#tally.passed(way, bytes)
   }
 
   dropped(way: FaultWay, bytes: number): void {
-    this.#options.tally.dropped(way, bytes)
+    this.#droppedBytes[way] += bytes
+    this.#tally.dropped(way, bytes)
   }
 
   reset(): void {

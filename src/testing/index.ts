@@ -41,6 +41,7 @@ export type {
   DataLimitFault,
   DownFault,
   Fault,
+  FaultBase,
   FaultKind,
   FaultOf,
   FaultScope,
@@ -50,8 +51,14 @@ export type {
   SlicerFault,
   SlowCloseFault,
 } from './fault.js'
-export { FaultProxy, type FaultProxyOptions, type FaultProxyServerOptions } from './fault-proxy.js'
-export type { FaultProxyEvent, FaultProxyStats } from './fault-tally.js'
+export { FaultProxy } from './fault-proxy.js'
+export type { FaultProxyOptions, FaultProxyServerOptions } from './fault-proxy-options.js'
+export type {
+  EachWay,
+  FaultProxyConnection,
+  FaultProxyEvent,
+  FaultProxyStats,
+} from './fault-tally.js'
 export { FakeClock } from './fake-clock.js'
 export {
   failNth,

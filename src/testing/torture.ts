@@ -5,11 +5,14 @@
  *
  * Time is a fake clock's, so that deadlines of minutes cost nothing. It needs no test runner.
  */
-import { deferred } from '../concurrency/deferred.js'
 import { StandpipeError } from '../errors.js'
 import type { Connection } from '../protocol/connection.js'
-import { runHandler, type Handler } from '../protocol/handler.js'
-import { connectionPair, type ConnectionPairOptions } from './connection-pair.js'
+import type { Handler } from '../protocol/handler.js'
+import {
+  connectionPair,
+  type ConnectionPair,
+  type ConnectionPairOptions,
+} from './connection-pair.js'
 import { loopTurns, type FakeClock } from './fake-clock.js'
 import type { MemoryOperation } from './memory-transport.js'
 import { watch, type Watch } from './rule.js'
@@ -153,7 +156,7 @@ class Attempt implements TortureAttempt {
   readonly clock: FakeClock
   readonly #code: string
   readonly #allows: (error: unknown) => boolean
-  readonly #dispose: () => Promise<void>
+  readonly #pair: ConnectionPair
   readonly #handlers: Watch<void>[] = []
   #operations = 0
   #failed: MemoryOperation | undefined
@@ -176,7 +179,7 @@ class Attempt implements TortureAttempt {
     this.client = made.client
     this.server = made.server
     this.clock = made.clock
-    this.#dispose = () => made[Symbol.asyncDispose]()
+    this.#pair = made
   }
 
   get failed(): MemoryOperation | undefined {
@@ -185,11 +188,7 @@ class Attempt implements TortureAttempt {
 
   /** A field, so that a scenario can take it out of the attempt. */
   readonly serve = (handler: Handler): void => {
-    const settled = deferred()
-    this.#handlers.push(watch(settled.promise))
-    runHandler(this.server, handler, () => {
-      settled.resolve()
-    })
+    this.#handlers.push(watch(this.#pair.serve(handler)))
   }
 
   async play(scenario: TortureScenario, turns: number, settleMs: number): Promise<Played> {
@@ -213,7 +212,7 @@ class Attempt implements TortureAttempt {
           : { operation: this.#failed, code: this.#code, problems, error: played.error }
       return { operations: this.#operations, hasFailed: this.#failed !== undefined, failure }
     } finally {
-      await this.#dispose()
+      await this.#pair[Symbol.asyncDispose]()
       await loopTurns(1)
       process.off('unhandledRejection', note)
     }

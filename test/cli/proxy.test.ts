@@ -58,6 +58,8 @@ describe('standpipe proxy', () => {
       accepted: 1,
       open: 0,
       unreachable: 0,
+      heldBytes: { toTarget: 0, toClient: 0 },
+      mostHeldBytes: { toTarget: 10, toClient: 10 },
       passedBytes: { toTarget: 10, toClient: 10 },
       droppedBytes: { toTarget: 0, toClient: 0 },
       applied: {},
@@ -76,7 +78,7 @@ describe('standpipe proxy', () => {
     expect(code).toBe(0)
     expect(stdout.length).toBe(0)
     expect(stderr).toMatch(
-      /\nstandpipe proxy: 1 connections, 7 bytes in, 7 bytes out, faults: slicer \d+\n$/,
+      /\nstandpipe proxy: connections: 1, bytes in: 7, bytes out: 7, faults: slicer \d+\n$/,
     )
   })
 
@@ -84,9 +86,22 @@ describe('standpipe proxy', () => {
     [['--latency', '20ms', '--jitter', '5ms'], 'latency', { text: 'abcdef', end: 'end' }],
     [['--bandwidth', '1k'], 'bandwidth', { text: 'abcdef', end: 'end' }],
     [['--slice', '1', '--slice-gap', '1ms'], 'slicer', { text: 'abcdef', end: 'end' }],
+    [
+      ['--slice', '2', '--slice-variation', '1', '--max-held', '3'],
+      'slicer',
+      { text: 'abcdef', end: 'end' },
+    ],
     [['--slow-close', '20ms'], 'slow-close', { text: 'abcdef', end: 'end' }],
     [['--limit-data', '3', '--direction', 'in'], 'data-limit', { text: 'abc', end: 'end' }],
     [['--limit-data', '4', '--direction', 'out'], 'data-limit', { text: 'abcd', end: 'end' }],
+    [['--limit-data', '0', '--direction', 'out'], 'data-limit', { text: '', end: 'end' }],
+    [['--black-hole', '--black-hole-end', '20ms'], 'black-hole', { text: '', end: 'end' }],
+    [['--reset-after-time', '0s'], 'reset', { text: '', end: 'ECONNRESET' }],
+    [
+      ['--fault', '{"kind":"latency","latencyMs":1}', '--fault', '{"kind":"slicer","bytes":2}'],
+      'latency',
+      { text: 'abcdef', end: 'end' },
+    ],
     // Node 20 and 22 may report a reset right behind data as an end.
     [
       ['--reset-after', '4', '--direction', 'out'],
@@ -162,7 +177,9 @@ describe('standpipe proxy', () => {
     const { code, stderr } = await runCommand(['proxy', `:${port}`, ':1'])
     squatter.close()
     expect(code).toBe(1)
-    expect(stderr).toContain('the address is in use')
+    expect(stderr).toBe(
+      `standpipe: listen on 127.0.0.1:${port}: the address is in use. See who has it: ss -ltnp 'sport = :${port}'; or take any free port: listen on :0\n`,
+    )
   })
 
   test.each<[string[], string]>([
@@ -170,7 +187,26 @@ describe('standpipe proxy', () => {
     [[':1'], "missing required argument 'target'"],
     [[':1', ':2', '--jitter', '5ms'], '--jitter has no meaning by itself. Add --latency 100ms'],
     [[':1', ':2', '--slice-gap', '5ms'], '--slice-gap has no meaning by itself'],
+    [[':1', ':2', '--slice-variation', '5'], '--slice-variation has no meaning by itself'],
+    [[':1', ':2', '--black-hole-end', '5s'], '--black-hole-end has no meaning by itself. Add --bl'],
+    [
+      [':1', ':2', '--direction', 'in'],
+      '--direction has no meaning without a fault. Add one, such',
+    ],
+    [[':1', ':2', '--probability', '.5', '--down'], '--probability has no meaning without a fault'],
     [[':1', ':2', '--latency', '5'], "'5' has no unit"],
+    [[':1', ':2', '--bandwidth', '0'], "'0' is no size. Write bytes"],
+    [[':1', ':2', '--limit-data', 'all'], "'all' is no size"],
+    [[':1', ':2', '--max-held', '0'], "'0' is no size"],
+    [
+      [':1', ':2', '--fault', 'slow'],
+      `'slow' is no JSON. Write a fault such as '{"kind":"latency"`,
+    ],
+    [[':1', ':2', '--fault', '{"kind":"timeout"}'], 'not "timeout", which is black-hole here. For'],
+    [
+      [':1', ':2', '--latency', '5ms', '--fault', '{"kind":"reset","name":"latency-1"}'],
+      "two faults have the name 'latency-1'. Give each a name of its own",
+    ],
     [[':1', ':2', '--seed', '-1'], "'-1' is no seed"],
     [[':1', ':2', '--probability', '2'], "'2' is no share"],
     [[':1', ':2', '--direction', 'up'], 'Allowed choices are in, out, both'],

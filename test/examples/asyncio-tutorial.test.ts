@@ -1,6 +1,6 @@
 /** The examples of the tutorial are whole and in order; run against the build, each prints what it says at its end. */
-import { describe, expect, test } from 'vitest'
-import { examplesOf, runExample } from '../support/examples.js'
+import { expect, test } from 'vitest'
+import { examplesOf, testExamples } from '../support/examples.js'
 
 const SECTIONS =
   '4.1 4.2 4.3 4.4 4.5 4.6 4.7 5.1.1 5.1.2 5.1.3 5.2.1 5.3.1 5.3.2 5.3.3 5.4.1 ' +
@@ -22,12 +22,4 @@ test.each(examples)('$name begins with its section', ({ name, source }) => {
   expect(comment.slice(0, comment.indexOf(' '))).toBe(sectionOf(name))
 })
 
-describe.concurrent('npm run example', () => {
-  test.each(examples)(
-    '$name prints what it says',
-    async (example) => {
-      expect(await runExample(example)).toEqual(example.prints)
-    },
-    240_000,
-  )
-})
+testExamples(examples, SECTIONS.split(' ').length)

@@ -5,86 +5,15 @@ import { join } from 'node:path'
 import { expect } from 'vitest'
 import { bareServer } from '../support/bare-server.js'
 import { runCommand, startCommand, startEcho } from '../support/command.js'
-import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { isMissing } from '../support/peers.js'
 import { KEY, Terminal } from '../support/terminal.js'
-import { dial, receiveAll, temporaryFolder } from '../support/wire.js'
+import { dial, temporaryFolder } from '../support/wire.js'
 
 guardAgainstLeaks()
 
-const CLIENTS = 50
-const IN_FLIGHT = 16
 const noTerminal = isMissing('python3') ? 'python3 is not installed' : undefined
-
-/** Keeps so many lines in flight, and checks that each is answered once and in order. */
-class Pipeliner {
-  answered = 0
-  sent = 0
-  wrong: string | undefined
-  readonly ended: Promise<string>
-  readonly #socket: net.Socket
-  readonly #name: string
-  #rest = ''
-
-  constructor(port: number, name: string) {
-    this.#name = name
-    this.#socket = dial({ port })
-    this.ended = new Promise((resolve) => {
-      this.#socket.on('end', () => {
-        this.#socket.end()
-        resolve(this.#rest === '' ? 'end' : 'half an answer')
-      })
-      this.#socket.on('error', (error) => resolve(error.message))
-    })
-    this.#socket.on('data', (chunk: Buffer) => this.#take(chunk.toString()))
-    this.#socket.resume()
-    for (let i = 0; i < IN_FLIGHT; i++) this.#send()
-  }
-
-  #send(): void {
-    this.#socket.write(`${this.#name} ${this.sent++}\n`)
-  }
-
-  #take(text: string): void {
-    const lines = (this.#rest + text).split('\n')
-    this.#rest = lines.pop() ?? ''
-    for (const line of lines) {
-      const expected = `Server received: ${this.#name} ${this.answered++}`
-      if (line !== expected) this.wrong ??= `${line} instead of ${expected}`
-      this.#send()
-    }
-  }
-}
-
-fault(
-  'F40',
-  'SIGTERM while 50 clients pipeline: every whole line is answered once and in order, then the end; exit 0',
-  async ({ figure }) => {
-    const { command, port } = await startEcho(['--grace', '5s'])
-    const clients = Array.from({ length: CLIENTS }, (_, i) => new Pipeliner(port, `client ${i}`))
-    await eventually(() => clients.every(({ answered }) => answered > 50), { timeoutMs: 10_000 })
-    const sentBefore = clients.map(({ sent }) => sent)
-    const from = performance.now()
-    command.kill('SIGTERM')
-    const ends = await Promise.all(clients.map(async ({ ended }) => await ended))
-    expect(new Set(ends)).toEqual(new Set(['end']))
-    expect((await receiveAll(dial({ port }))).end).toBe('ECONNREFUSED')
-    const { code, stderr } = await command.ended
-    expect(code).toBe(0)
-    const tookMs = performance.now() - from
-    expect(tookMs).toBeLessThan(5000)
-    expect(clients.map(({ wrong }) => wrong).filter((one) => one !== undefined)).toEqual([])
-    // What had been sent before the signal had been received by then, or was on its way over loopback.
-    const lost = clients.filter(({ answered }, i) => answered < (sentBefore[i] ?? 0))
-    expect(lost).toEqual([])
-    expect(stderr).toContain('"msg":"stopped"')
-    expect(stderr).not.toMatch(/"level":"(?:warn|error)"/)
-    figure('stopped after', tookMs, 'ms')
-    figure('lines lost', lost.length)
-  },
-)
 
 fault('F41', 'a second signal cuts at once: exit 1', async ({ figure }) => {
   const { command, port } = await startEcho(['--grace', '1h'])

@@ -172,12 +172,19 @@ for (const [name, readThrough] of all) {
 
 fault(
   'F20',
-  'a line over the limit is exactly one error, and the next line is whole, for every cut',
+  'each line over the limit is exactly one error, and the next line is whole, for every cut',
   async (scene) => {
     const readOverTcp = await readingServer(scene, readLines, { limit: 10 })
-    const input = Buffer.from(`${'x'.repeat(40)}\r\ngood\n`)
+    // One byte over, and well over; the lines between are of the limit's very length.
+    const input = Buffer.from(`${'x'.repeat(11)}\r\n0123456789\r\n${'x'.repeat(40)}\n9876543210\n`)
     for (const chunks of everyCut(input)) {
-      expect(await readOverTcp(chunks)).toEqual(['ERR_STANDPIPE_LIMIT_OVERRUN', 'good', null])
+      expect(await readOverTcp(chunks)).toEqual([
+        'ERR_STANDPIPE_LIMIT_OVERRUN',
+        '0123456789',
+        'ERR_STANDPIPE_LIMIT_OVERRUN',
+        '9876543210',
+        null,
+      ])
     }
     scene.figure('cuts tried', everyCut(input).length)
   },

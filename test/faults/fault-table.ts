@@ -211,6 +211,23 @@ export const FAULTS = {
     fault: 'The nth operation of a transport fails, for each n and many errors',
     does: 'ends for both sides, with an error of the kit and no wrong answer',
   },
+  F66: {
+    fault: '50,000 clients come and go',
+    does: 'keeps nothing of them: no memory, no listener, no timer',
+  },
+  F72: {
+    fault:
+      'The answer to an over-long line fails: its function throws, or the peer takes nothing more',
+    does: 'tells that to the read instead; the rest of the line is thrown away all the same, and never taken for a line',
+  },
+  F73: {
+    fault: 'The program ends a connection from within one of its own calls',
+    does: 'ends it once: the first reason stays, every later call hears of it, and nothing follows the end',
+  },
+  F74: {
+    fault: 'The socket is destroyed behind the back of the kit',
+    does: 'rejects whoever waits, and counts no byte as sent that was not',
+  },
   F80: {
     fault: 'A handler throws what cannot be looked at: a Proxy, an error whose message throws',
     does: 'resets that connection alone, or answers 500; logged once, with an error in its place',
@@ -220,7 +237,7 @@ export const FAULTS = {
     does: 'goes on as if it had not; faults and warnings go to stderr, which also tells of the logger',
   },
   F82: {
-    fault: 'A `refusal` or `onLimit` that throws, or gives what cannot be sent',
+    fault: 'A `refusal` that throws, or one or an `onLimit` that gives what cannot be sent',
     does: 'refuses without words and logs it; for `onLimit` ends that connection alone; what can never be sent is an error of the start',
   },
   F83: {

@@ -8,6 +8,7 @@ import type { ServerStats } from '../../src/server/start-server.js'
 import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import type { LogRecord } from '../support/recording-logger.js'
 import { run, type RunningProgram } from '../support/programs.js'
 import { portOf } from '../support/serve.js'
 import { dial, receiveAll, send } from '../support/wire.js'
@@ -43,13 +44,18 @@ function connect(count: number, address: { port: number }): Client[] {
   return Array.from({ length: count }, () => new Client(address))
 }
 
-const sum = (counts: Readonly<Record<string, number>>): number =>
+const sum = (counts: Readonly<Record<string, number>> | readonly number[]): number =>
   Object.values(counts).reduce((total, count) => total + count, 0)
+
+/** How many refusals a record tells of: its own, or those since the one before. */
+function refusalsIn({ refused }: LogRecord['fields']): number {
+  return refused === undefined ? 1 : sum(refused as Record<string, number>)
+}
 
 fault(
   'F16',
   'a flood above the cap is served exactly to the cap; the others get the refusal and an end, and the counters agree',
-  async ({ serve, figure }) => {
+  async ({ serve, figure, log }) => {
     const cap = 100
     const surplus = 500
     let served = 0
@@ -92,6 +98,11 @@ fault(
     await eventually(() => server.stats.open === 0)
     const { accepted, refused: notAdmitted, closedBy } = server.stats
     expect(sum(closedBy)).toBe(accepted + sum(notAdmitted))
+    // A flood is no flood of the log: one line a second at most, which together tell of each.
+    await server.stop()
+    const told = log.records.filter(({ level }) => level === 'warn')
+    expect(told.length).toBeLessThan(20)
+    expect(sum(told.map(({ fields }) => refusalsIn(fields)))).toBe(sum(notAdmitted))
   },
 )
 
@@ -111,6 +122,25 @@ fault(
     for (const { received } of outside) expect(['', 'busy\n']).toContain(received)
     expect(server.stats).toMatchObject({ accepted: cap, refused: { 'max-connections': 200 } })
     expect(inside.filter(({ end }) => end !== undefined)).toEqual([])
+  },
+)
+
+fault(
+  'F16',
+  'peers that speak before they listen get the refusal all the same, as far as there is room to linger',
+  async ({ serve }) => {
+    const server = await serve(echo, { maxConnections: 1, refusal: 'busy\n' })
+    const [inside] = connect(1, { port: portOf(server.address) })
+    await eventually(() => server.stats.open === 1)
+    const outside = connect(20, { port: portOf(server.address) })
+    // Unread, any of it would turn the end into a reset, which takes the refusal with it.
+    for (const { socket } of outside) socket.write('hello\n'.repeat(10_000))
+    await eventually(() => outside.every(({ end }) => end !== undefined))
+    expect(new Set(outside.map(({ received, end }) => received + end))).toEqual(
+      new Set(['busy\nend']),
+    )
+    inside?.socket.end()
+    await eventually(() => server.stats.open === 0)
   },
 )
 
@@ -136,6 +166,13 @@ fault(
     other.end('hello\n')
     expect((await receiveAll(other)).bytes.toString()).toBe('hello\n')
     expect(server.stats.refused).toEqual({ 'max-per-address': 95 })
+    // Those of the flood that are within the cap are served, and when one leaves another may come.
+    const admitted = flood.filter(({ end }) => end === undefined)
+    for (const { socket } of admitted) socket.write('hello\n')
+    await eventually(() => admitted.every(({ received }) => received === 'hello\n'))
+    expect(server.stats.accepted).toBe(6)
+    admitted[0]?.socket.end()
+    await recovers(port)
     figure('another address served after', performance.now() - from, 'ms')
   },
 )

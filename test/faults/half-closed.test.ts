@@ -1,5 +1,6 @@
 /** One half of a connection ends before the other: nothing that was promised is lost, and nobody holds it for ever. */
 import { expect } from 'vitest'
+import { deferred } from '../../src/concurrency/deferred.js'
 import { IncompleteReadError } from '../../src/errors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
@@ -30,6 +31,32 @@ fault('F06', 'a client that ends its half gets every reply, then the end', async
 })
 
 fault(
+  'F06',
+  'lines that the handler comes to only after the end are answered no less',
+  async (scene) => {
+    const peerHasEnded = deferred()
+    const server = await scene.serve(async ({ reader, writer }) => {
+      await reader.peek(1)
+      await peerHasEnded.promise
+      for await (const line of reader.lines()) writer.write(`${line}!\n`)
+    })
+    const client = dial(server.address)
+    const lines = Array.from({ length: 1000 }, (_, i) => `line ${i}`)
+    client.end(`${lines.join('\n')}\n`)
+    const received = receiveAll(client)
+    await eventually(() => [...server.connections][0]?.state === 'peerEnded')
+    peerHasEnded.resolve()
+    expect(await received).toEqual({
+      end: 'end',
+      bytes: Buffer.from(lines.map((line) => `${line}!\n`).join('')),
+    })
+    await eventually(() => server.stats.open === 0)
+    expect(server.stats.closedBy).toEqual({ ended: 1 })
+    expect(scene.log.records).toEqual([])
+  },
+)
+
+fault(
   'F07',
   'a peer that never ends its half is closed at the half-closed deadline',
   async (scene) => {
@@ -52,6 +79,36 @@ fault(
     await eventually(() => server.stats.open === 0)
     expect(server.stats.timedOutBy).toEqual({ 'half-closed': 1 })
     scene.figure('closed after our end', clock.now(), 'ms')
+  },
+)
+
+fault(
+  'F07',
+  'a peer that drips on after our end does not put off the half-closed deadline',
+  async (scene) => {
+    const clock = new FakeClock()
+    const server = await scene.serve(
+      async ({ reader, writer }) => {
+        writer.writeEof()
+        for await (const chunk of reader.chunks()) expect(chunk.toString()).toBe('x')
+      },
+      { clock, deadlines: { halfClosedMs: 10_000 } },
+    )
+    const client = dial(server.address)
+    const received = receiveAll(client)
+    await eventually(() => [...server.connections][0]?.state === 'localEnded')
+    const [connection] = server.connections
+    for (let sent = 1; sent <= 10; sent++) {
+      await send(client, 'x')
+      await eventually(() => connection?.bytesRead === sent)
+      await clock.advance(sent < 10 ? 1000 : 999)
+      expect(server.stats.open).toBe(1)
+    }
+    await clock.advance(1)
+    await received
+    await eventually(() => server.stats.open === 0)
+    expect(server.stats.timedOutBy).toEqual({ 'half-closed': 1 })
+    expect(clock.pendingTimers).toBe(0)
   },
 )
 

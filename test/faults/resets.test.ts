@@ -9,7 +9,7 @@ import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
 import { rejection, watch } from '../support/settled.js'
 import { thrownBy } from '../support/thrown-by.js'
-import { clog, dial, hasRead, send, wire, WIRE_KINDS } from '../support/wire.js'
+import { clog, dial, hasRead, send, standsStill, wire, WIRE_KINDS } from '../support/wire.js'
 
 guardAgainstLeaks()
 
@@ -36,7 +36,7 @@ fault(
     expect(error).toMatchObject({ code: 'ERR_STANDPIPE_RESET', cause: { code: 'ECONNRESET' } })
     await eventually(() => server.stats.open === 0)
     expect(server.stats.closedBy).toEqual({ reset: 1 })
-    expect(server.recentCloses).toMatchObject([{ reason: { kind: 'reset' }, bytesRead: 6 }])
+    expect(server.stats.recentCloses).toMatchObject([{ reason: { kind: 'reset' }, bytesRead: 6 }])
     scene.figure('known after', atMs - resetAt, 'ms')
   },
 )
@@ -65,12 +65,47 @@ for (const kind of WIRE_KINDS) {
       for (const error of errors) expect(error).toBeInstanceOf(BrokenError)
       expect(tookMs).toBeLessThanOrEqual(100)
       expect(thrownBy(() => writer.write('more'))).toBe(errors[0])
-      const { reason } = await connection.closed
-      expect(['reset', 'failed']).toContain(reason.kind)
+      const { reason, error } = await connection.closed
+      expect(reason.kind).toBe('reset')
+      expect(error).toBe(errors[0])
+      for (const one of errors) expect(one).toBe(error)
+      expect(connection.signal.reason).toBe(error)
       scene.figure('rejected after', tookMs, 'ms')
     },
   )
 }
+
+fault(
+  'F13',
+  'a handler that waits in drain() hears of the reset, which is logged once and counted once',
+  async (scene) => {
+    const heard = deferred<unknown>()
+    const server = await scene.serve(async ({ writer }) => {
+      const block = Buffer.alloc(64 * 1024)
+      try {
+        for (;;) {
+          writer.write(block)
+          await writer.drain()
+        }
+      } catch (error) {
+        heard.resolve(error)
+        throw error
+      }
+    })
+    const client = dial(server.address)
+    await eventually(() => server.connections.size === 1)
+    const [connection] = server.connections
+    await standsStill(connection as Connection)
+    client.resetAndDestroy()
+    const error = await heard.promise
+    expect(error).toMatchObject({ code: 'ERR_STANDPIPE_RESET' })
+    await eventually(() => server.stats.open === 0)
+    expect(server.stats).toMatchObject({ accepted: 1, closedBy: { reset: 1 }, lossyCloses: 0 })
+    expect(scene.log.records).toMatchObject([
+      { level: 'info', fields: { err: error, reason: 'reset', conn: connection?.id } },
+    ])
+  },
+)
 
 async function* endless(): AsyncGenerator<string> {
   for (;;)

@@ -1,18 +1,20 @@
 /** Peers that are slow, silent or gone, beside others that are not: those are served all along. */
 import { expect } from 'vitest'
-import { SlowConsumerError } from '../../src/errors.js'
+import { SlowConsumerError, TimeoutError } from '../../src/errors.js'
+import type { Connection } from '../../src/protocol/connection.js'
 import { lineEcho } from '../../src/server/line-echo.js'
-import type { Server } from '../../src/server/start-server.js'
+import type { Server, ServerOptions } from '../../src/server/start-server.js'
 import { FakeClock } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
-import { fault } from '../support/fault.js'
+import { fault, type FaultScene } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { rejection } from '../support/settled.js'
-import { dial, receiveAll, send, wasReset, wire } from '../support/wire.js'
+import { rejection, watch } from '../support/settled.js'
+import { dial, receiveAll, send, standsStill, wasReset, wire } from '../support/wire.js'
 
 guardAgainstLeaks()
 
-const MIB = 1024 * 1024
+const KIB = 1024
+const MIB = 1024 * KIB
 const echo = lineEcho({ prefix: '' })
 
 /** A client that speaks now and then, and is answered at once. */
@@ -33,36 +35,47 @@ async function talk(server: Server): Promise<() => Promise<string>> {
   }
 }
 
-fault(
-  'F03',
-  'a client that drips is closed at the message deadline; the others are unaffected',
-  async (scene) => {
-    const clock = new FakeClock()
-    const server = await scene.serve(echo, { clock, deadlines: { messageMs: 10_000 } })
-    const speak = await talk(server)
-    await speak()
-    const drip = dial(server.address)
-    const received = receiveAll(drip)
-    let sent = 0
-    const answers: string[] = []
-    while (server.stats.closedBy['timed-out'] === undefined && sent < 1000) {
-      await send(drip, 'x').catch(() => {})
-      sent++
-      await eventually(() => {
-        const slow = [...server.connections].find(({ bytesRead }) => bytesRead === sent)
-        return slow !== undefined || server.stats.closedBy['timed-out'] === 1
+for (const everyMs of [25, 50, 9000]) {
+  fault(
+    'F03',
+    `a client that drips a byte each ${everyMs} ms is closed at the message deadline; the others are unaffected`,
+    async (scene) => {
+      const clock = new FakeClock()
+      const messageMs = 10_000
+      const server = await scene.serve(echo, { clock, deadlines: { messageMs } })
+      const speak = await talk(server)
+      await speak()
+      const drip = dial(server.address)
+      const received = receiveAll(drip)
+      const begunAt = clock.now()
+      let sent = 0
+      const answers: string[] = []
+      while (server.stats.open === 2 || sent === 0) {
+        await send(drip, 'x')
+        sent++
+        await eventually(() => [...server.connections].some(({ bytesRead }) => bytesRead === sent))
+        // Not one is cut before its time, however late the byte before it came.
+        const leftMs = begunAt + messageMs - clock.now()
+        await clock.advance(Math.min(everyMs, leftMs - 1))
+        expect(server.stats.open).toBe(2)
+        if (sent % 20 === 0) answers.push(await speak())
+        if (leftMs > everyMs) continue
+        await clock.advance(1)
+        await eventually(() => server.stats.open === 1)
+      }
+      expect(await received).toEqual({ end: 'end', bytes: Buffer.alloc(0) })
+      expect(sent).toBe(Math.ceil(messageMs / everyMs))
+      scene.figure(`at a byte each ${everyMs} ms closed after`, clock.now() - begunAt, 'ms')
+      expect(answers).toEqual(answers.map((_, i) => `line ${i + 2}\n`))
+      expect(server.stats).toMatchObject({
+        closedBy: { 'timed-out': 1 },
+        timedOutBy: { message: 1 },
+        recentCloses: [{ code: 'ERR_STANDPIPE_TIMED_OUT', bytesRead: sent }],
       })
-      await clock.advance(50)
-      if (sent % 20 === 0) answers.push(await speak())
-    }
-    expect((await received).bytes.length).toBe(0)
-    expect(sent).toBe(200)
-    scene.figure('closed after a begun line', clock.now(), 'ms')
-    expect(answers).toEqual(Array.from({ length: 10 }, (_, i) => `line ${i + 2}\n`))
-    expect(server.stats).toMatchObject({ open: 1, closedBy: { 'timed-out': 1 } })
-    await speak()
-  },
-)
+      await speak()
+    },
+  )
+}
 
 fault(
   'F04',
@@ -115,6 +128,69 @@ fault(
     scene.figure('cut after the last byte that was taken', clock.now(), 'ms')
     expect(await offering).toMatchObject({ code: expect.stringMatching(/ECONNRESET|EPIPE/) })
     await speak()
+  },
+)
+
+/** A server that offers 1 GiB to whoever comes, and waits for room as it should; how far it has come. */
+async function offerMuch({ serve }: FaultScene, options: ServerOptions) {
+  const piece = Buffer.alloc(64 * KIB, 'x')
+  const seen = { offered: 0, most: 0, draining: watch(Promise.resolve()) }
+  const server = await serve(async ({ writer }) => {
+    while (seen.offered < 1024 * MIB) {
+      writer.write(piece)
+      seen.offered += piece.length
+      seen.most = Math.max(seen.most, writer.bufferedBytes)
+      seen.draining = watch(writer.drain())
+      await seen.draining.promise
+    }
+  }, options)
+  const client = dial(server.address)
+  await eventually(() => server.connections.size === 1)
+  const [connection] = server.connections
+  await standsStill(connection as Connection)
+  return { server, client, seen, connection: connection as Connection }
+}
+
+fault(
+  'F01',
+  'a handler that offers 1 GiB waits in drain(), and has buffered its mark and one write',
+  async (scene) => {
+    const { client, seen, connection } = await offerMuch(scene, { highWaterMark: 100 * KIB })
+    expect(seen.draining.state).toBe('pending')
+    expect(seen.most).toBeLessThanOrEqual(100 * KIB + 64 * KIB)
+    expect(seen.offered).toBeLessThan(64 * MIB)
+    const { offered } = seen
+    expect(connection.bytesWritten + connection.writer.bufferedBytes).toBe(offered)
+    // It goes on as soon as the client does.
+    client.resume()
+    await eventually(() => seen.offered > 2 * offered)
+    scene.figure('offered of 1 GiB', offered, 'bytes')
+  },
+)
+
+fault(
+  'F02',
+  'a handler that waits in drain() is cut at the write deadline, told why, and the client is reset',
+  async (scene) => {
+    const clock = new FakeClock()
+    const deadlines = { writeStallMs: 60_000 }
+    const { server, client, seen, connection } = await offerMuch(scene, { clock, deadlines })
+    await clock.advance(59_999)
+    expect(seen.draining.state).toBe('pending')
+    await clock.advance(1)
+    const { error } = await connection.closed
+    expect(error).toBeInstanceOf(TimeoutError)
+    expect(error).toMatchObject({ phase: 'write', timeoutMs: 60_000 })
+    expect(seen.draining.error).toBe(error)
+    expect(connection.signal.reason).toBe(error)
+    expect(server.stats).toMatchObject({
+      open: 0,
+      closedBy: { 'timed-out': 1 },
+      timedOutBy: { write: 1 },
+    })
+    // A client that comes back must not take a part for the whole.
+    expect(await wasReset(client)).toBe(true)
+    expect(clock.pendingTimers).toBe(0)
   },
 )
 

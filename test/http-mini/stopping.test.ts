@@ -1,6 +1,7 @@
 /** What the stop of a server means for a connection of HTTP: what has come is answered to its end, and nothing else begun. */
 import { describe, expect, test } from 'vitest'
 import type { HttpHandler } from '../../src/http-mini/index.js'
+import { cutInput } from '../../src/server/last-arrivals.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { bodyOf, HttpInMemory, request, statusOf } from '../support/http-in-memory.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
@@ -13,7 +14,7 @@ const CUT_TURNS = 10
 /** The part of a stop that a connection sees. */
 async function stop({ pair }: HttpInMemory): Promise<void> {
   pair.server.beginDraining()
-  pair.server.cutInput()
+  void cutInput(pair.server)
   await loopTurns(CUT_TURNS)
 }
 

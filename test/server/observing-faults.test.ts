@@ -137,11 +137,11 @@ describe('The channels of connections', () => {
     await eventually(() => published.length === 3 || published.at(-1)?.what === 'close')
     expect(published.map(({ what }) => what)).toEqual(['open', 'refuse', 'close'])
     expect(published[1]?.message).toEqual({ reason: 'denied' })
-    expect(server.recentCloses).toEqual([])
+    expect(server.stats.recentCloses).toEqual([])
   })
 })
 
-describe('Server.recentCloses and Server.stats', () => {
+describe('Server.stats and its recentCloses', () => {
   test('say how each connection ended: which deadline, which error, how many bytes', async () => {
     const clock = new FakeClock()
     const server = await serve(lineEcho({ prefix: '' }), {
@@ -170,7 +170,7 @@ describe('Server.recentCloses and Server.stats', () => {
       timedOutBy: { 'first-byte': 1, message: 1 },
       lossyCloses: 0,
     })
-    const [first, second, third, ...others] = server.recentCloses
+    const [first, second, third, ...others] = server.stats.recentCloses
     expect(others).toEqual([])
     expect(first).toMatchObject({
       reason: { kind: 'timed-out', phase: 'first-byte' },
@@ -220,7 +220,7 @@ describe('Server.recentCloses and Server.stats', () => {
     expect(log.records).toMatchObject([
       { level: 'info', fields: { reason: 'closed-here', peer: expect.any(String) } },
     ])
-    expect(server.recentCloses).toMatchObject([{ code: 'ERR_STANDPIPE_RESET' }])
+    expect(server.stats.recentCloses).toMatchObject([{ code: 'ERR_STANDPIPE_RESET' }])
   })
 
   test('of a connection that no handler hears of have the same line in the log', async () => {

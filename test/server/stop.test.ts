@@ -538,6 +538,7 @@ describe('Server', () => {
       overlongLines: 0,
       bytesRead: 0,
       bytesWritten: 0,
+      recentCloses: [],
     })
     const client = await joinIn(server)
     expect(server.stats).toMatchObject({ accepted: 1, open: 1 })
@@ -550,7 +551,12 @@ describe('Server', () => {
     const crashing = await joinIn(server)
     crashing.resetAndDestroy()
     await eventually(() => server.stats.open === 0)
-    expect(server.stats).toEqual({
+    const { recentCloses, ...counts } = server.stats
+    expect(recentCloses).toMatchObject([
+      { reason: { kind: 'ended' } },
+      { reason: { kind: 'reset' } },
+    ])
+    expect(counts).toEqual({
       accepted: 2,
       open: 0,
       refused: {},

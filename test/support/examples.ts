@@ -5,10 +5,13 @@ import { availableParallelism, loadavg } from 'node:os'
 import path from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
+import { describe, expect, test } from 'vitest'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** Arbitrary: on a busy machine one of so many runs is not held up. */
 const MOST_RUNS = 5
+/** Arbitrary: so many runs, each of which waits for the others on a busy machine. */
+const LONGEST_MS = 240_000
 /** What a stopwatch of the examples says. */
 const TIME = /(\d+\.\d) s\b/g
 
@@ -38,13 +41,30 @@ export function examplesOf(folder: string): Example[] {
     .filter(({ prints }) => prints.length > 0)
 }
 
+/** Adds a test for each, in which it prints what it says, and one that there are so many at least. */
+export function testExamples(examples: readonly Example[], least: number): void {
+  test('there are examples', () => {
+    expect(examples.length).toBeGreaterThanOrEqual(least)
+  })
+
+  describe.concurrent('npm run example', () => {
+    test.each(examples)(
+      '$name prints what it says',
+      async (example) => {
+        expect(await runExample(example)).toEqual(example.prints)
+      },
+      LONGEST_MS,
+    )
+  })
+}
+
 /**
  * Runs one as `npm run example` does, and gives the lines of its stdout.
  *
  * Times are compared, too, but a busy machine makes them longer. So one in which nothing else differs is run again, and
  * where there is more to do than there are processors, the last run may be longer than it says, and not shorter.
  */
-export async function runExample({ name, prints }: Example): Promise<string[]> {
+async function runExample({ name, prints }: Example): Promise<string[]> {
   for (let run = 1; ; run++) {
     const { stdout } = await promisify(execFile)(
       process.execPath,

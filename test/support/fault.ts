@@ -122,10 +122,10 @@ class Scene implements FaultScene {
     expect(this.#connections.closedTwice).toBe(0)
   }
 
-  #checkCounters({ stats, recentCloses }: Server): void {
+  #checkCounters({ stats }: Server): void {
     expect(sum(stats.closedBy)).toBe(stats.accepted + sum(stats.refused))
     expect(sum(stats.timedOutBy)).toBe(stats.closedBy['timed-out'] ?? 0)
-    for (const close of recentCloses) {
+    for (const close of stats.recentCloses) {
       if (FAULT_KINDS.has(close.reason.kind)) this.#checkLog(close)
     }
   }

@@ -10,17 +10,29 @@ const options = JSON.parse(process.argv[2] ?? '{}')
 setFlagsFromString('--expose-gc')
 const collectGarbage = runInNewContext('gc')
 
-const server = await startServer(lineEcho({ prefix: '' }), { logger: false, ...options })
-console.log(JSON.stringify(server.address))
-
 let mostStored = 0
 let mostBuffered = 0
-const timer = setInterval(() => {
-  for (const { reader, writer } of server.connections) {
-    mostStored = Math.max(mostStored, reader.bufferedBytes)
-    mostBuffered = Math.max(mostBuffered, writer.bufferedBytes)
-  }
-}, 1)
+let longestWrite = 0
+const echo = lineEcho({ prefix: '' })
+
+const server = await startServer(
+  async (connection) => {
+    const { reader, writer } = connection
+    // Behind the connection's own listener: what is stored when a block has come in.
+    connection.getExtraInfo('socket').on('data', () => {
+      mostStored = Math.max(mostStored, reader.bufferedBytes)
+    })
+    const { write } = writer
+    writer.write = (data, encoding) => {
+      write.call(writer, data, encoding)
+      longestWrite = Math.max(longestWrite, data.length)
+      mostBuffered = Math.max(mostBuffered, writer.bufferedBytes)
+    }
+    await echo(connection)
+  },
+  { logger: false, ...options },
+)
+console.log(JSON.stringify(server.address))
 
 createInterface({ input: process.stdin })
   .on('line', () => {
@@ -40,10 +52,10 @@ createInterface({ input: process.stdin })
         maxConnections,
         mostStored,
         mostBuffered,
+        longestWrite,
       }),
     )
   })
   .on('close', () => {
-    clearInterval(timer)
     void server.stop({ graceMs: 0 })
   })

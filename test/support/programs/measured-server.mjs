@@ -47,6 +47,10 @@ async function startRaw() {
   }
 }
 
+function listenersOf(emitter) {
+  return emitter.eventNames().reduce((sum, name) => sum + emitter.listenerCount(name), 0)
+}
+
 const server = which === 'kit' ? await startKit() : await startRaw()
 console.log(server.port)
 
@@ -57,7 +61,10 @@ createInterface({ input: process.stdin })
       JSON.stringify({
         open: server.count(),
         rss: process.memoryUsage.rss(),
+        heap: process.memoryUsage().heapUsed,
         timers: process.getActiveResourcesInfo().filter((kind) => kind === 'Timeout').length,
+        resources: process.getActiveResourcesInfo().length,
+        listeners: listenersOf(process) + listenersOf(process.stdin) + listenersOf(process.stdout),
       }),
     )
   })
