@@ -18,8 +18,10 @@ async function readFaults() {
   const { outputText } = ts.transpileModule(readFileSync(TABLE, 'utf8'), {
     compilerOptions: { module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ES2022 },
   })
-  const { FAULTS } = await import(`data:text/javascript,${encodeURIComponent(outputText)}`)
-  return Object.entries(FAULTS)
+  const { FAULTS, NOT_BUILT } = await import(
+    `data:text/javascript,${encodeURIComponent(outputText)}`
+  )
+  return { faults: Object.entries(FAULTS), notBuilt: NOT_BUILT }
 }
 
 /** Runs the tests, and gives for each id and each thing that was measured the worst figure. */
@@ -72,8 +74,9 @@ function bytesText(bytes) {
     : `${(bytes / 1024 ** 2).toFixed(1)} MiB`
 }
 
-function cells(id, { fault, does, open }) {
-  return [id, fault, open === undefined ? does : `**open** (${open}): it ${does}`]
+function cells(id, { fault, does, open, openPart }) {
+  if (open !== undefined) return [id, fault, `**open** (${open}): it ${does}`]
+  return [id, fault, openPart === undefined ? does : `${does}; **open**: ${openPart}`]
 }
 
 function figuresOf(id, { open }, figures) {
@@ -82,7 +85,7 @@ function figuresOf(id, { open }, figures) {
   return measured.map(([what, figure]) => `${what}: ${textOf(figure)}`).join('; ') || '–'
 }
 
-function render(faults, figures) {
+function render(faults, notBuilt, figures) {
   const open = faults.filter(([, row]) => row.open !== undefined).map(([id]) => id)
   const rows = faults.map(([id, row]) => [...cells(id, row), figuresOf(id, row, figures)])
   const month = new Date().toLocaleDateString('en-GB', { month: 'long', year: 'numeric' })
@@ -97,6 +100,8 @@ What all of them have in common is checked behind each: the process stays up, an
 1 s afterwards every connection is closed and every call has settled, and no socket, listener, process or timer is
 left; each fault of a server has one line in its log and is counted once, by its reason ([observing.md](observing.md)).
 
+Not covered at all, since the kit does not have it yet: ${notBuilt.join('; ')}. Where only a part of a row is open, the row says which.
+
 The figures are the worst of the run: ${where}. Where one is exactly a deadline the test moved a clock of its own.
 
 | id | what happens | the kit | measured |
@@ -105,7 +110,7 @@ ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 `
 }
 
-const faults = await readFaults()
+const { faults, notBuilt } = await readFaults()
 if (process.argv.includes('--check')) {
   const tableRows = readFileSync(PAGE, 'utf8')
     .split('\n')
@@ -120,7 +125,7 @@ if (process.argv.includes('--check')) {
     process.exitCode = 1
   }
 } else {
-  const page = render(faults, measure())
+  const page = render(faults, notBuilt, measure())
   const options = await resolveConfig(PAGE)
   writeFileSync(PAGE, await format(page, { ...options, filepath: PAGE }))
 }

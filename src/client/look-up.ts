@@ -6,6 +6,7 @@
  */
 import dns from 'node:dns'
 import net from 'node:net'
+import { legible } from '../concurrency/legible.js'
 import { LookupError } from '../errors.js'
 
 /** Called once: with the addresses, at least one, in the order of the resolver; or with the error. */
@@ -24,7 +25,7 @@ export function lookUp(
     done(error, addresses)
   }
   const fail = (cause: unknown): void => {
-    answer(new LookupError(host, { cause }), [])
+    answer(new LookupError(host, { cause: legible(cause) }), [])
   }
   try {
     // As net.connect does: no addresses of a family that this machine has none of.
@@ -33,12 +34,14 @@ export function lookUp(
         fail(error)
         return
       }
-      // A hosts file may say the same twice; a look-up of one's own may know only the form of one address.
-      const all = typeof found === 'string' ? [found] : found.map(({ address }) => address)
-      const addresses = [...new Set(all)]
-      const odd = addresses.find((address) => net.isIP(address) === 0)
+      let addresses: string[]
+      try {
+        addresses = toAddresses(found)
+      } catch (odd) {
+        fail(odd)
+        return
+      }
       if (addresses.length === 0) fail(noAddress())
-      else if (odd !== undefined) fail(new TypeError(`${JSON.stringify(odd)} is no IP address`))
       else answer(undefined, addresses)
     })
   } catch (error) {
@@ -47,6 +50,20 @@ export function lookUp(
   return () => {
     isWaiting = false
   }
+}
+
+/** What a look-up gave, which may be one of the program's own. @throws TypeError when that is no IP addresses */
+function toAddresses(found: unknown): string[] {
+  // A look-up of one's own may know only the form of one address.
+  const all: readonly unknown[] = Array.isArray(found) ? found : [found]
+  const addresses = all.map((item) => {
+    const address: unknown = typeof item === 'object' ? (item as dns.LookupAddress).address : item
+    if (typeof address === 'string' && net.isIP(address) !== 0) return address
+    const given = typeof address === 'string' ? JSON.stringify(address) : typeof address
+    throw new TypeError(`${given} is no IP address`)
+  })
+  // A hosts file may say the same twice.
+  return [...new Set(addresses)]
 }
 
 function noAddress(): Error {

@@ -6,6 +6,7 @@ import type net from 'node:net'
 import { checkTimeout, type WaitOptions } from '../concurrency/abort.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
 import { checkHost, checkPort, DEFAULT_HOST, type Address } from '../protocol/address.js'
+import { checkChunkOption } from '../protocol/chunk-option.js'
 import { connectionOpen } from '../protocol/connection-channels.js'
 import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import { CLIENT_DEADLINES, resolveDeadlines, type DeadlineOptions } from '../protocol/deadlines.js'
@@ -76,6 +77,7 @@ async function open(
   const deadlines = resolveDeadlines(guards, CLIENT_DEADLINES)
   checkReaderOptions(options)
   resolveMarks(options)
+  checkChunkOption('onLimit', options.onLimit)
   return dial({ to, lookup, connectMs, clock, signal }, (socket) => {
     const ends = path === undefined ? {} : { local: { path }, remote: { path } }
     return new Connection(socket, { ...options, deadlines, role: 'outbound', ...ends, openedAt })

@@ -9,6 +9,7 @@
  * failed half-way never looks whole.
  */
 import type { Clock } from '../concurrency/clock.js'
+import { legible } from '../concurrency/legible.js'
 import { IncompleteReadError, type TimeoutError } from '../errors.js'
 import type { Connection, Guard } from '../protocol/connection.js'
 import type { DeadlineLimits, DeadlinePhase } from '../protocol/deadlines.js'
@@ -311,8 +312,9 @@ export class HttpConnection implements RequestHost, Guard {
   }
 
   /** Answers what a handler threw. */
-  #fail(request: IncomingRequest, error: unknown): boolean | Promise<boolean> {
+  #fail(request: IncomingRequest, thrown: unknown): boolean | Promise<boolean> {
     const { connection } = this
+    const error = legible(thrown)
     if (request.isUpgraded || this.#isOver) throw error
     // There is nobody to answer any more.
     if (connection.signal.aborted || connection.writer.isClosing) {

@@ -2,6 +2,7 @@
  * An answer that is given bit by bit, from its head to its end: taken from its source as the client takes it. The source is
  * closed in every case, and what was cut short has no end that a client could take for one.
  */
+import { legible } from '../concurrency/legible.js'
 import { BrokenError } from '../errors.js'
 import type { Connection } from '../protocol/connection.js'
 import type { FramedSource } from './framed-source.js'
@@ -47,7 +48,7 @@ export async function streamAnswer(
   } catch (error) {
     // Where not even the head could be written nobody else closes it; it is not waited for, since it may be busy.
     void source.return().catch(ignore)
-    return { error, hasLeft: gone.signal.aborted }
+    return { error: legible(error), hasLeft: gone.signal.aborted }
   } finally {
     connection.onPeerEnd = undefined
   }

@@ -17,6 +17,7 @@
  */
 import { systemClock, type Clock } from '../concurrency/clock.js'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
+import { legible } from '../concurrency/legible.js'
 import {
   BrokenError,
   ClosedError,
@@ -241,7 +242,7 @@ export class Connection {
    * Waiting calls reject with `reason`, or a ClosedError. Any number of calls; the first reason stays.
    */
   abort(reason?: unknown): void {
-    const error = reason ?? new ClosedError('the connection was aborted here')
+    const error = legible(reason) ?? new ClosedError('the connection was aborted here')
     this.cut({ kind: 'aborted' }, error)
   }
 
@@ -485,7 +486,6 @@ export class Connection {
     publishClose(this, info)
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
-    // Last: a logger that throws must not keep a connection from having ended.
     if (this.role === 'inbound' && (isFault(info.reason) || isLossy(info))) this.tellEnd(info.error)
   }
 

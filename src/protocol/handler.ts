@@ -5,6 +5,7 @@
  * too and is told at info. Any other throw is a fault of the handler: its connection is aborted, the fault is
  * told once at error, and nothing else is touched by it.
  */
+import { legible } from '../concurrency/legible.js'
 import { StandpipeError, type ErrorCode } from '../errors.js'
 import { describeAddress } from './address.js'
 import { publishError } from './connection-channels.js'
@@ -47,7 +48,8 @@ export function runHandler(
   try {
     result = handler(connection)
   } catch (error) {
-    handlerThrew(connection, error, settled)
+    handlerThrew(connection, error)
+    settled(connection)
     return
   }
   void Promise.resolve(result).then(
@@ -56,7 +58,8 @@ export function runHandler(
       settled(connection)
     },
     (error: unknown) => {
-      handlerThrew(connection, error, settled)
+      handlerThrew(connection, error)
+      settled(connection)
     },
   )
 }
@@ -65,29 +68,13 @@ function handlerReturned(connection: Connection): void {
   connection.closeBecause({ kind: connection.isDraining ? 'server-stopped' : 'closed-here' })
 }
 
-/** Ends the connection and tells of it, in whichever order: a logger that throws keeps nothing from its end. */
-function handlerThrew(
-  connection: Connection,
-  error: unknown,
-  settled: (connection: Connection) => void,
-): void {
-  try {
-    if (isOutcome(error, connection)) tellOutcome(connection, error)
-    else tellFault(connection, error)
-  } finally {
-    settled(connection)
-  }
-}
-
-function tellOutcome(connection: Connection, error: unknown): void {
-  try {
+function handlerThrew(connection: Connection, thrown: unknown): void {
+  const error = legible(thrown)
+  if (isOutcome(error, connection)) {
     connection.tellEnd(error)
-  } finally {
     handlerReturned(connection)
+    return
   }
-}
-
-function tellFault(connection: Connection, error: unknown): void {
   // Whatever else was logged: this is the fault.
   connection.markTold()
   connection.cut({ kind: 'handler-failed' }, error)

@@ -60,10 +60,11 @@ function wordsOf(error: unknown): Pick<CloseRecord, 'code' | 'message'> {
   if (error === undefined) return { code: '', message: '' }
   if (!(error instanceof Error))
     return { code: typeof error, message: shortened(inspect(error, { depth: 0 })) }
-  const code = error instanceof StandpipeError ? error.code : error.name
-  return { code, message: shortened(error.message) }
+  // What types call text may be anything: these are errors of programs.
+  const code: unknown = error instanceof StandpipeError ? error.code : error.name
+  return { code: String(code), message: shortened(error.message) }
 }
 
-function shortened(message: string): string {
-  return message.slice(0, MAX_MESSAGE_LENGTH)
+function shortened(message: unknown): string {
+  return String(message).slice(0, MAX_MESSAGE_LENGTH)
 }

@@ -8,8 +8,10 @@
  */
 import type net from 'node:net'
 import { deferred, type Deferred } from '../concurrency/deferred.js'
+import { legible } from '../concurrency/legible.js'
 import type { Logger } from '../logger.js'
 import type { Address } from '../protocol/address.js'
+import { isChunk } from '../protocol/chunk-option.js'
 import { publishRefusal } from '../protocol/connection-channels.js'
 import { Connection, type ConnectionOptions } from '../protocol/connection.js'
 import { resolveDeadlines, SERVER_DEADLINES } from '../protocol/deadlines.js'
@@ -68,23 +70,19 @@ export class Refusals {
     this.#counts[reason] = (this.#counts[reason] ?? 0) + 1
     const connection = new Connection(socket, this.#options)
     publishRefusal(connection, reason)
-    if (connection.state !== 'closed') this.#end(connection, socket, reason)
-    // Last: a logger that throws must not keep the connection from its end.
     this.#log.note(reason, connection.remote)
-  }
-
-  #end(connection: Connection, socket: net.Socket, reason: RefusalReason): void {
-    const mayLinger = this.#lingering.size < this.#maxLingering
-    if (mayLinger) this.#lingering.add(connection)
-    try {
-      const words = this.#wordsFor(reason, connection)
-      if (words === undefined) return
-      // Past the writer where it will be gone by the end of the turn: until then the writer would gather it.
-      if (mayLinger) connection.writer.write(words)
-      else socket.write(words)
-    } finally {
-      if (mayLinger) connection.closeBecause({ kind: 'not-admitted' })
-      else connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
+    if (connection.state === 'closed') return
+    const lingers = this.#lingering.size < this.#maxLingering
+    if (lingers) this.#lingering.add(connection)
+    // Who was told of it may have ended it.
+    const words = connection.writer.isClosing ? undefined : this.#wordsFor(reason, connection)
+    if (lingers) {
+      if (words !== undefined) connection.writer.write(words)
+      connection.closeBecause({ kind: 'not-admitted' })
+    } else {
+      // Past the writer, which would gather it until the end of the turn: by then it is gone.
+      if (words !== undefined) socket.write(words)
+      connection.cut({ kind: 'not-admitted' }, undefined, 'destroy')
     }
   }
 
@@ -111,9 +109,11 @@ export class Refusals {
   #wordsFor(reason: RefusalReason, { remote }: Connection): Chunk | undefined {
     if (typeof this.#refusal !== 'function') return this.#refusal
     try {
-      return this.#refusal(reason, remote)
+      const words: unknown = this.#refusal(reason, remote)
+      if (words === undefined || isChunk(words)) return words
+      throw new TypeError('what it gives for a refusal is neither a string nor a Uint8Array')
     } catch (error) {
-      this.#logger.error({ err: error }, 'the function that words a refusal failed')
+      this.#logger.error({ err: legible(error) }, 'the function that words a refusal failed')
       return undefined
     }
   }

@@ -5,6 +5,7 @@
 import net from 'node:net'
 import { watchUnawaited } from '../concurrency/unawaited.js'
 import type { TcpAddress, UnixAddress } from '../protocol/address.js'
+import { checkChunkOption } from '../protocol/chunk-option.js'
 import type { Handler } from '../protocol/handler.js'
 import { checkReaderOptions } from '../protocol/stream-reader.js'
 import { resolveMarks } from '../protocol/stream-writer.js'
@@ -80,6 +81,8 @@ async function start(handler: Handler | undefined, options: ServerOptions): Prom
   // A bad option is an error of the start, and not of each connection.
   checkReaderOptions(options)
   resolveMarks(options)
+  checkChunkOption('refusal', options.refusal)
+  checkChunkOption('onLimit', options.onLimit)
   const admission = new Admission(options, countDescriptors())
   const listener = net.createServer(SOCKET_OPTIONS)
   const server =

@@ -168,3 +168,47 @@ fault(
     expect(getEventListeners(giveUp.signal, 'abort')).toEqual([])
   },
 )
+
+const nonsense: readonly (readonly [what: string, found: unknown])[] = [
+  ['nothing', undefined],
+  ['null', null],
+  ['a number', 4],
+  ['an object', {}],
+  ['a list of nothing', [undefined, null]],
+  ['a list of words', ['127.0.0.1', 'localhost']],
+  ['addresses that are numbers', [{ address: 2130706433, family: 4 }]],
+  ['a list that throws', new Proxy([], { get: unreadable })],
+]
+function unreadable(): never {
+  throw new Error('do not look at me')
+}
+for (const [what, found] of nonsense) {
+  for (const isLate of [false, true]) {
+    fault(
+      'F86',
+      `a look-up of one's own that gives ${what}, ${isLate ? 'later' : 'at once'}, is a LookupError with the name`,
+      async () => {
+        const lookup: net.LookupFunction = (_host, _options, callback) => {
+          const answer = (): void => callback(null, found as string)
+          if (isLate) setImmediate(answer)
+          else answer()
+        }
+        const error = await rejection(openConnection({ host: 'odd.test', port: 1, lookup }))
+        expect(error).toBeInstanceOf(LookupError)
+        expect(error).toMatchObject({ host: 'odd.test' })
+      },
+    )
+  }
+}
+
+fault('F86', 'an error of a look-up that cannot be looked at is its LookupError', async () => {
+  for (const fails of [true, false]) {
+    const lookup: net.LookupFunction = (_host, _options, callback) => {
+      const odd = new Proxy(new Error('odd'), { get: unreadable, getPrototypeOf: unreadable })
+      if (fails) throw odd
+      callback(odd, '')
+    }
+    const error = await rejection(openConnection({ host: 'odd.test', port: 1, lookup }))
+    expect(error).toBeInstanceOf(LookupError)
+  }
+})

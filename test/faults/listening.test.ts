@@ -1,6 +1,6 @@
 /** Servers that cannot listen, and stops that come at odd moments. */
 import { once } from 'node:events'
-import { writeFile } from 'node:fs/promises'
+import { chmod, readdir, writeFile } from 'node:fs/promises'
 import net from 'node:net'
 import { join } from 'node:path'
 import { expect } from 'vitest'
@@ -11,6 +11,7 @@ import { startServer } from '../../src/server/start-server.js'
 import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { runProgram } from '../support/programs.js'
 import { portOf } from '../support/serve.js'
 import { rejection, watch } from '../support/settled.js'
 import { dial, temporaryFolder } from '../support/wire.js'
@@ -38,8 +39,15 @@ fault(
     expect(error).toMatchObject({ code: 'ERR_STANDPIPE_ADDRESS_IN_USE' })
     expect((error as Error).message).toContain(`:${port}`)
     expect(await answers(port)).toBe('hello')
-    // Connections that we ended leave the port in TIME_WAIT, which must not keep the next server out.
-    await first.stop()
+    expect((error as ListenError).address).toBe(`127.0.0.1:${port}`)
+    // A connection that the server has ended first leaves the port in TIME_WAIT, which must not keep the next one out.
+    const idle = dial(first.address)
+    const ended = once(idle.resume(), 'end')
+    await eventually(() => first.stats.open === 1)
+    const stopping = first.stop()
+    await ended
+    idle.end()
+    await stopping
     const from = performance.now()
     const second = await serve(echo, { port })
     figure('listening again after', performance.now() - from, 'ms')
@@ -68,6 +76,22 @@ fault(
     expect(process.getActiveResourcesInfo()).not.toContain('PipeServerWrap')
   },
 )
+
+fault('F39', 'listening where we may not is a typed error, and nothing listens', async () => {
+  const folder = await temporaryFolder()
+  await chmod(folder, 0o500)
+  const path = join(folder, 'socket')
+  const told: unknown = JSON.parse(await runProgram('denied-listener.mjs', [path]).nextLine())
+  expect(told).toMatchObject({
+    name: 'ListenError',
+    code: 'ERR_STANDPIPE_LISTEN',
+    address: `unix:${path}`,
+    errno: 'EACCES',
+    listeners: [],
+  })
+  expect((told as Error).message).toContain('permission denied')
+  expect(await readdir(folder)).toEqual([])
+})
 
 fault(
   'F43',

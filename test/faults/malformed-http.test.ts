@@ -102,10 +102,11 @@ fault(
       const { replies, end } = await converse(server.address, whole.slice(0, at), {
         halfClose: true,
       })
-      expect(replies.filter((reply) => reply.status < 400)).toEqual([])
+      expect(replies.map(({ status }) => status)).toEqual(at === 0 ? [] : [400])
       expect(end).toBe('end')
     }
     expect(ran).toEqual([])
+    await eventually(() => server.stats.open === 0)
     scene.figure('ends tried', whole.length)
   },
 )
@@ -114,9 +115,11 @@ fault('F62', 'a method that nobody knows is answered with 501', async (scene) =>
   const ran: string[] = []
   const server = await startServer(scene, ran)
   const brew = request('', '/', 'BREW')
-  const { replies } = await converse(server.address, brew, { halfClose: true })
+  const { replies, end } = await converse(server.address, brew, { halfClose: true })
   expect(replies.map(({ status }) => status)).toEqual([501])
+  expect(end).toBe('end')
   expect(ran).toEqual([])
+  await eventually(() => server.stats.open === 0)
 })
 
 fault(
@@ -129,6 +132,7 @@ fault(
       halfClose: false,
     })
     expect(pair.replies.map(({ status }) => status)).toEqual([200, 400])
+    expect(pair.end).toBe('end')
     const good = await converse(server.address, request('') + request(''), { halfClose: true })
     expect(good.replies.map(({ status }) => status)).toEqual([200, 200])
     expect(ran).toEqual(['GET /', 'GET /', 'GET /'])

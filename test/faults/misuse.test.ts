@@ -1,20 +1,41 @@
 /** What a program can do wrong with a connection, or oddly: it gets a clear error at once, or nothing happens. */
 import { getEventListeners } from 'node:events'
 import { setFlagsFromString } from 'node:v8'
+import { inspect } from 'node:util'
 import { runInNewContext } from 'node:vm'
 import { expect, onTestFinished } from 'vitest'
+import { LineClient } from '../../src/client/line-client.js'
+import { openConnection } from '../../src/client/open-connection.js'
+import { BoundedQueue } from '../../src/concurrency/bounded-queue.js'
+import { ResourcePool } from '../../src/concurrency/resource-pool.js'
+import { retry } from '../../src/concurrency/retry.js'
+import { Semaphore } from '../../src/concurrency/semaphore.js'
+import { sleep } from '../../src/concurrency/sleep.js'
+import { withTimeout } from '../../src/concurrency/timeout.js'
 import { BusyError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
+import type { Framing } from '../../src/protocol/framing.js'
 import { StreamReader } from '../../src/protocol/stream-reader.js'
+import { startServer } from '../../src/server/start-server.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { portOf } from '../support/serve.js'
 import { rejection, watch } from '../support/settled.js'
 import { receiveAll, send, wire, WIRE_KINDS } from '../support/wire.js'
 
 guardAgainstLeaks()
 
 const MIB = 1024 * 1024
+
+/** A frame ends with a semicolon. */
+const ENDED: Framing<string> = {
+  decode(source) {
+    const at = source.indexOf(0x3b)
+    return at < 0 ? undefined : source.take(at + 1).toString()
+  },
+  encode: (value) => value,
+}
 
 const reads: [string, (connection: Connection, signal?: AbortSignal) => Promise<unknown>][] = [
   ['read()', async ({ reader }, signal) => await reader.read(5, { signal })],
@@ -26,6 +47,8 @@ const reads: [string, (connection: Connection, signal?: AbortSignal) => Promise<
   ['lines()', async ({ reader }, signal) => await reader.lines({ signal }).next()],
   ['lineBatches()', async ({ reader }, signal) => await reader.lineBatches({ signal }).next()],
   ['chunks()', async ({ reader }, signal) => await reader.chunks({ signal }).next()],
+  ['readFrame()', async ({ reader }, signal) => await reader.readFrame(ENDED, { signal })],
+  ['frames()', async ({ reader }, signal) => await reader.frames(ENDED, { signal }).next()],
 ]
 
 for (const [form, read] of reads) {
@@ -43,11 +66,30 @@ for (const [form, read] of reads) {
       expect(second.error).toMatchObject({ code: 'ERR_STANDPIPE_BUSY', retryable: false })
       expect(() => connection.reader.tryRead()).toThrow(BusyError)
       expect(() => connection.reader.tryReadLine()).toThrow(BusyError)
+      expect(() => connection.reader.tryReadUntil('\n')).toThrow(BusyError)
+      expect(() => connection.reader.tryReadExactly(1)).toThrow(BusyError)
+      expect(() => connection.reader.tryReadFrame(ENDED)).toThrow(BusyError)
       expect(first.state).toBe('pending')
       await send(peer, 'hello\nwor')
       expect(await first.promise).toBe('hello')
       await send(peer, 'ld\n')
       expect(await connection.reader.readLine()).toBe('world')
+    },
+  )
+
+  fault(
+    'F48',
+    `a second read while ${form} waits is busy at once; that is unaffected`,
+    async () => {
+      const { connection, peer } = await wire('tcp')
+      const first = watch(read(connection))
+      await loopTurns(1)
+      expect(await rejection(connection.reader.readLine())).toBeInstanceOf(BusyError)
+      expect(first.state).toBe('pending')
+      await send(peer, 'hello;\n')
+      peer.end()
+      await first.promise
+      expect(inspect(first.value)).toMatch(/hello|68 65 6c 6c 6f/)
     },
   )
 
@@ -114,6 +156,49 @@ fault(
     expect(connection.writer.bufferedBytes + connection.bytesWritten).toBe(0)
   },
 )
+
+const reason = new Error('not today')
+const refused = { signal: AbortSignal.abort(reason) }
+
+fault('F50', 'a signal that is aborted already lets no request and no line be sent', async () => {
+  const { connection, peer } = await wire('tcp')
+  const client = new LineClient(connection)
+  expect(await rejection(client.request('one', refused))).toBe(reason)
+  expect(await rejection(client.send('two', refused))).toBe(reason)
+  expect(await rejection(client.unasked(refused).next())).toBe(reason)
+  expect(client.inFlight).toBe(0)
+  const received = receiveAll(peer)
+  const closing = client.close()
+  expect((await received).bytes).toHaveLength(0)
+  peer.end()
+  await closing
+})
+
+fault('F50', 'a signal that is aborted already lets nothing listen, dial or be made', async () => {
+  const inUse = await startServer(() => {}, { logger: false })
+  onTestFinished(async () => void (await inUse.stop()))
+  const port = portOf(inUse.address)
+  const made: string[] = []
+  const pool = new ResourcePool({ max: 1, create: () => void made.push('resource') })
+  // The port is in use: who tries to listen hears of that instead.
+  const calls: [string, () => Promise<unknown>][] = [
+    ['startServer()', () => startServer(() => {}, { port, logger: false, ...refused })],
+    ['openConnection()', () => openConnection({ port, ...refused })],
+    ['LineClient.open()', () => LineClient.open({ port, ...refused })],
+    ['ResourcePool.acquire()', () => pool.acquire(refused)],
+    ['ResourcePool.use()', () => pool.use(() => void made.push('use'), refused)],
+    ['retry()', () => retry(() => void made.push('attempt'), refused)],
+    ['withTimeout()', () => withTimeout(async () => void made.push('call'), 1000, refused)],
+    ['Semaphore.acquire()', () => new Semaphore(1).acquire(refused)],
+    ['BoundedQueue.put()', () => new BoundedQueue<number>({ maxSize: 1 }).put(1, refused)],
+    ['BoundedQueue.get()', () => new BoundedQueue<number>({ maxSize: 1 }).get(refused)],
+    ['sleep()', () => sleep(1000, refused)],
+  ]
+  for (const [call, make] of calls) expect([call, await rejection(make())]).toEqual([call, reason])
+  expect(made).toEqual([])
+  expect(inUse.stats.accepted).toBe(0)
+  await pool.close()
+})
 
 fault(
   'F51',

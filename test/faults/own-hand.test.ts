@@ -1,17 +1,12 @@
 /** What a program does to its own connections from within: in a callback, in an iterable, behind the back of the kit. */
-import { join } from 'node:path'
 import { expect } from 'vitest'
 import { BrokenError, LimitOverrunError, SlowConsumerError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
-import { countDescriptors } from '../../src/server/descriptors.js'
 import { lineEcho } from '../../src/server/line-echo.js'
-import { startServer } from '../../src/server/start-server.js'
 import { loopTurns } from '../../src/testing/fake-clock.js'
 import { eventually } from '../support/eventually.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
-import { runProgram } from '../support/programs.js'
-import { RecordingLogger } from '../support/recording-logger.js'
 import { rejection, watch } from '../support/settled.js'
 import { thrownBy } from '../support/thrown-by.js'
 import {
@@ -20,7 +15,6 @@ import {
   hasRead,
   receiveAll,
   send,
-  temporaryFolder,
   wire,
   WIRE_KINDS,
   type Wired,
@@ -111,44 +105,6 @@ fault('F72', 'such a connection of lineEcho() ends, and no other', async (scene)
   other.end('still here\n')
   expect((await receiveAll(other)).bytes.toString()).toBe('hello\nstill here\n')
 })
-
-fault(
-  'F72',
-  'a logger that throws is heard of, and keeps nothing from its end: connections, refusals, the stop',
-  async () => {
-    const program = runProgram('throwing-logger.mjs')
-    const seen = JSON.parse(await program.nextLine()) as Record<string, unknown>
-    expect(await program.ended).toBe(0)
-    expect(seen).toMatchObject({
-      told: ['busy\n', 'busy\n', 'busy\n'],
-      closedBy: { 'handler-failed': 1, reset: 1, 'not-admitted': 3 },
-      refused: { 'max-connections': 3 },
-      open: 0,
-    })
-    expect(seen['outcome']).toMatchObject({ aborted: 0, stragglers: [] })
-    const heard = seen['heard'] as string[]
-    expect(heard.length).toBeGreaterThanOrEqual(3)
-    expect(new Set(heard)).toEqual(new Set(['the logger']))
-  },
-)
-
-fault(
-  'F72',
-  'a logger that throws at the warning of a start makes the start fail, and nothing listens',
-  async () => {
-    const folder = await temporaryFolder()
-    const path = join(folder, 's')
-    const mine = new Error('a fault of the program')
-    const logger = new RecordingLogger()
-    logger.warn = () => {
-      throw mine
-    }
-    const start = startServer(lineEcho(), { path, logger, maxConnections: 1e12 })
-    expect(await rejection(start)).toBe(mine)
-    expect((await receiveAll(dial({ path }))).end).toMatch(/ENOENT|ECONNREFUSED/)
-  },
-  { skip: countDescriptors() === undefined ? 'it needs a limit of descriptors' : undefined },
-)
 
 for (const kind of WIRE_KINDS) {
   fault(

@@ -1,6 +1,7 @@
 /** Pools of connections whose peers are dead or leave, and that are closed while somebody waits. */
 import { expect } from 'vitest'
 import { openConnection } from '../../src/client/open-connection.js'
+import { deferred } from '../../src/concurrency/deferred.js'
 import { ResourcePool } from '../../src/concurrency/resource-pool.js'
 import { ClosedError, ConnectError } from '../../src/errors.js'
 import type { Connection } from '../../src/protocol/connection.js'
@@ -114,5 +115,34 @@ fault(
     expect(lease.resource.state).toBe('closed')
     expect(pool.stats).toMatchObject({ size: 0, waiting: 0, creating: 0 })
     expect(await rejection(pool.acquire())).toBeInstanceOf(ClosedError)
+  },
+)
+
+fault(
+  'F58',
+  'a connection that is made only after its pool was closed is closed at once, and given to nobody',
+  async ({ serve }) => {
+    const server = await serve(lineEcho())
+    const mayDial = deferred()
+    const made = deferred<Connection>()
+    const pool = new ResourcePool<Connection>({
+      max: 1,
+      // It does not heed the signal.
+      create: async () => {
+        await mayDial.promise
+        const connection = await openConnection({ port: portOf(server.address), logger: false })
+        made.resolve(connection)
+        return connection
+      },
+    })
+    const waiting = watch(pool.acquire())
+    await eventually(() => pool.stats.creating === 1)
+    const closing = pool.close({ graceMs: 0 })
+    expect(await rejection(waiting.promise)).toBeInstanceOf(ClosedError)
+    mayDial.resolve()
+    expect((await (await made.promise).closed).bytesWritten).toBe(0)
+    await closing
+    await eventually(() => server.stats.accepted === 1 && server.stats.open === 0)
+    expect(pool.stats).toMatchObject({ size: 0, creating: 0 })
   },
 )
