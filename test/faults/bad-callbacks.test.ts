@@ -363,7 +363,7 @@ for (const [event, channel] of channels) {
             if (event === 'error' && failures++ < 3) throw new Error('a bug')
             writer.write(`${await reader.readLine()}\n`)
           },
-          { maxConnections: isRefused ? 1 : 10 },
+          { maxConnections: isRefused ? 1 : 10, refusal: 'full\n' },
         )
         const first = isRefused ? dial(server.address) : undefined
         await eventually(() => !isRefused || server.stats.open === 1)

@@ -50,7 +50,9 @@ fault(
   async ({ figure }) => {
     const port = await closedPort()
     const from = performance.now()
-    const error = await rejection(openConnection({ port }))
+    const { signal } = new AbortController()
+    const error = await rejection(openConnection({ port, signal }))
+    expect(getEventListeners(signal, 'abort')).toEqual([])
     figure('rejected after', performance.now() - from, 'ms')
     expect(error).toBeInstanceOf(ConnectError)
     expect(error).toMatchObject({
@@ -135,6 +137,8 @@ fault('F36', 'an abort once it is connected has no effect on the connection', as
   const server = await serve(async ({ reader }) => await reader.readAll())
   const giveUp = new AbortController()
   const connection = await openConnection({ port: portOf(server.address), signal: giveUp.signal })
+  // Before the abort: one that has fired is gone by itself.
+  expect(getEventListeners(giveUp.signal, 'abort')).toEqual([])
   giveUp.abort(enough)
   expect(connection.state).toBe('open')
   connection.writer.write('x')

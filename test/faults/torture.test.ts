@@ -9,12 +9,15 @@ import { loopTurns } from '../../src/testing/fake-clock.js'
 import { torture, type TortureAttempt } from '../../src/testing/index.js'
 import { fault } from '../support/fault.js'
 import { guardAgainstLeaks } from '../support/leak-guard.js'
+import { RecordingLogger } from '../support/recording-logger.js'
 import { watch, type Watched } from '../support/settled.js'
 
 guardAgainstLeaks()
 
 const GAVE_UP = new Error('enough')
 const LINES = ['one', 'a longer line '.repeat(20), 'three', '']
+/** The ends of a connection that are faults. */
+const FAULT_KINDS: ReadonlySet<string> = new Set(['reset', 'failed', 'timed-out'])
 const CODES = ['ECONNRESET', 'EPIPE', 'ETIMEDOUT', 'ECONNABORTED', 'EIO']
 
 /** Speaks line by line, half-closes, and reads what still comes. */
@@ -143,6 +146,41 @@ for (const code of CODES) {
       expect(whole?.match(/HTTP\/1\.1 200 OK\r\n/g)).toHaveLength(3)
       expect(whole).toContain('/b ')
       expect(operations).toBeGreaterThan(10)
+    },
+  )
+}
+
+for (const code of CODES) {
+  fault(
+    'F65',
+    `${code} in any operation is one line in the log of the server where it is its fault, and else none`,
+    async () => {
+      const log = new RecordingLogger()
+      const faults: string[] = []
+      const kinds: string[] = []
+      const pair = {
+        client: { logger: false },
+        server: { logger: log },
+        transport: { bufferBytes: 100 },
+      } as const
+      await torture(
+        (attempt) => {
+          const { id, closed } = attempt.server
+          void closed.then(({ reason, error }) => {
+            kinds.push(reason.kind)
+            const lines = log.records.filter(({ fields }) => fields['conn'] === id)
+            const isFault = FAULT_KINDS.has(reason.kind) || error !== undefined
+            const levels = lines.map(({ level }) => level).join()
+            // What its handler lets through is told as well, where the end itself was clean.
+            const isRight = isFault ? levels === 'info' : levels === '' || levels === 'info'
+            if (!isRight) faults.push(`${reason.kind} after ${attempt.failed?.name}: ${levels}`)
+          })
+          return converse(attempt, [])
+        },
+        { codes: [code], pair },
+      )
+      expect(faults).toEqual([])
+      expect(kinds.some((kind) => FAULT_KINDS.has(kind))).toBe(true)
     },
   )
 }
