@@ -99,7 +99,7 @@ async function start(handler: Handler | undefined, options: ServerOptions): Prom
     options.signal?.throwIfAborted()
     server.listens(address)
   } catch (error) {
-    // No listener outlives a start that failed, be it that the logger threw.
+    // No listener outlives a start that failed.
     listener.close()
     throw error
   }

@@ -234,9 +234,8 @@ export const FAULTS = {
     does: 'gives the whole lines that came, and never a part for a line',
   },
   F72: {
-    fault:
-      'A function of the program throws where the kit calls it: a logger, or `onLimit`; or the reply finds no room',
-    does: 'lets that be heard; streams stay in step, connections end, and so does a stop',
+    fault: 'The answer to an over-long line fails: `onLimit` throws, or the peer takes nothing more',
+    does: 'tells the read; the rest of the line is thrown away all the same, and never taken for a line',
   },
   F73: {
     fault: 'The program ends a connection from within one of its own calls',
