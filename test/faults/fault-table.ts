@@ -234,7 +234,8 @@ export const FAULTS = {
     does: 'gives the whole lines that came, and never a part for a line',
   },
   F72: {
-    fault: 'The answer to an over-long line fails: `onLimit` throws, or the peer takes nothing more',
+    fault:
+      'The answer to an over-long line fails: `onLimit` throws, or the peer takes nothing more',
     does: 'tells the read; the rest of the line is thrown away all the same, and never taken for a line',
   },
   F73: {
