@@ -19,6 +19,7 @@ export default defineConfig({
         'src/protocol/**': { statements: 95, branches: 95 },
         'src/server/**': { statements: 95, branches: 95 },
         'src/client/**': { statements: 95, branches: 95 },
+        'src/testing/**': { statements: 95, branches: 95 },
       },
     },
   },

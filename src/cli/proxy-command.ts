@@ -2,10 +2,9 @@
 import { Option, type Command } from 'commander'
 import { parseAddress } from './address.js'
 import { addFlags, durationFlag, flag } from './environment.js'
-import { parseMode } from './listen-address.js'
 import { DIRECTIONS, parseFault, toFaults, type FaultFlags } from './fault-flags.js'
 import type { ProxyFlags } from './run-proxy.js'
-import { logFlags } from './server-flags.js'
+import { checkMode, logFlags, modeFlag } from './server-flags.js'
 import { parseCount, parseDuration, parseProbability, parseSeed, parseSize } from './units.js'
 import { UsageError } from './usage-error.js'
 
@@ -43,9 +42,7 @@ export function defineProxy(program: Command): void {
           'Write the port that the target listens on.',
         )
       }
-      if (flags.mode !== undefined && !('path' in from)) {
-        throw new UsageError('--mode is for a Unix socket', 'Listen on unix:PATH, or leave it out.')
-      }
+      checkMode(flags.mode, from)
       const faults = toFaults(flags)
       const { runProxy } = await import('./run-proxy.js')
       process.exitCode = await runProxy(from, to, faults, flags)
@@ -83,7 +80,7 @@ export function defineProxy(program: Command): void {
       'what decides every draw, to run the same again (default: a random one, which is printed)',
       parseSeed,
     ),
-    flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode),
+    modeFlag(),
     flag(
       '--max-connections <count>',
       'connections at once (default: what descriptors allow, two for each)',

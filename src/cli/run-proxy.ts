@@ -117,19 +117,25 @@ function toWords(error: unknown): { error: string; code: string } {
 }
 
 function logEvent(event: FaultProxyEvent, log: Log): void {
-  const { event: name, ...fields } = event
   switch (event.event) {
-    case 'open':
-      log.debug(fields, 'connected')
+    case 'open': {
+      const { connection, client } = event
+      log.debug({ connection, client }, 'connected')
       return
+    }
     case 'unreachable':
       log.warn({ connection: event.connection, err: event.error }, 'the target is unreachable')
       return
-    case 'fault':
-      log.info(fields, `fault: ${event.name}`)
+    case 'fault': {
+      // Not its `name`: that is the logger's in pino's records.
+      const { connection, kind, direction } = event
+      log.info({ connection, kind, direction }, `fault: ${event.name}`)
       return
-    default:
-      log.info(toRecord(event), name)
+    }
+    default: {
+      const { event: name, ...fields } = event
+      log.info({ ...fields, durationMs: Math.round(event.durationMs) }, name)
+    }
   }
 }
 

@@ -1,7 +1,7 @@
 /** The flags that every server of the command line has, and what they are as options of a server. */
 import { Option, type Command } from 'commander'
-import type { ServerOptions } from '../server/start-server.js'
 import { DEFAULT_HOST } from '../protocol/address.js'
+import type { ServerOptions } from '../server/start-server.js'
 import { parseBlocks, parsePort } from './address.js'
 import { durationFlag, flag } from './environment.js'
 import { parseListenAddress, parseMode, type ListenAddress } from './listen-address.js'
@@ -57,8 +57,18 @@ export function whereFlags({ port }: ServerFlagDefaults): Option[] {
       value: port,
       shown: String(port),
     }),
-    flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode),
+    modeFlag(),
   ]
+}
+
+export function modeFlag(): Option {
+  return flag('--mode <octal>', 'the permissions of a Unix socket, such as 660', parseMode)
+}
+
+/** @throws UsageError when `--mode` is given for what is no Unix socket */
+export function checkMode(mode: number | undefined, address: ListenAddress): void {
+  if (mode === undefined || 'path' in address) return
+  throw new UsageError('--mode is for a Unix socket', 'Listen on unix:PATH, or leave it out.')
 }
 
 /** Whom it lets in, how long it waits for them, how it stops, and what it tells. */
@@ -114,9 +124,7 @@ export function chooseAddress(
   command: Command,
 ): ListenAddress {
   const address = toAddress(words, command)
-  if (flags.mode !== undefined && !('path' in address)) {
-    throw new UsageError('--mode is for a Unix socket', 'Listen on unix:PATH, or leave it out.')
-  }
+  checkMode(flags.mode, address)
   return address
 }
 

@@ -22,7 +22,7 @@ import {
 } from '../errors.js'
 import { describeAddress, type Connection } from '../protocol/connection.js'
 import { madeNow, type LateError } from '../protocol/late-error.js'
-import { ReadIterator } from '../protocol/read-iterator.js'
+import { ReadIterator, toResult } from '../protocol/read-iterator.js'
 import { resolveMarks, type StreamWriterOptions } from '../protocol/stream-writer.js'
 import { systemClock, type Clock } from '../concurrency/clock.js'
 import { EarliestDeadline } from './earliest-deadline.js'
@@ -234,7 +234,7 @@ export class LineClient {
   unasked(options: WaitOptions = NO_OPTIONS): AsyncIterableIterator<string> {
     return new ReadIterator<string>(
       () => undefined,
-      () => this.#unasked.take(options),
+      () => this.#unasked.take(options).then(toResult<string>),
     )
   }
 

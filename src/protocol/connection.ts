@@ -486,7 +486,6 @@ export class Connection {
     publishClose(this, info)
     this.#options.onClosed?.(this, info)
     this.#closed?.resolve(info)
-    // Last: a logger that throws must not keep a connection from having ended.
     if (this.role === 'inbound' && (isFault(info.reason) || isLossy(info))) this.tellEnd(info.error)
   }
 

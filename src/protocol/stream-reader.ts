@@ -34,7 +34,7 @@ import {
   type LineOptions,
   type PartialLine,
 } from './line-style.js'
-import { ReadIterator } from './read-iterator.js'
+import { ReadIterator, toResult } from './read-iterator.js'
 import { systemClock, type Clock } from '../concurrency/clock.js'
 
 export interface StreamReaderOptions {
@@ -107,6 +107,8 @@ export class StreamReader {
   #promise: Promise<unknown> | undefined
   #resolve: ((value: unknown) => void) | undefined
   #reject: ((reason: unknown) => void) | undefined
+  /** Whether an iterator waits, which takes results: a `then` that makes them would cost a second promise for each. */
+  #isIteration = false
   #stopListening: (() => void) | undefined
   #callMs = 0
 
@@ -524,8 +526,9 @@ export class StreamReader {
       return
     }
     const resolve = this.#resolve
+    const result = this.#isIteration ? toResult(value) : value
     this.#settle(true)
-    resolve?.(value)
+    resolve?.(result)
   }
 
   #settle(consumed: boolean): void {
@@ -534,6 +537,7 @@ export class StreamReader {
     this.#promise = undefined
     this.#resolve = undefined
     this.#reject = undefined
+    this.#isIteration = false
     this.#deadlines?.readEnds(consumed)
     // Those of a reader without a connection are its own, and nobody else will ever stop them.
     if (this.#host === undefined) this.#deadlines?.disarm()
@@ -609,11 +613,16 @@ export class StreamReader {
 
   #iterate<T>(op: Op, argument: unknown, options?: WaitOptions): AsyncIterableIterator<T> {
     if (options?.signal !== undefined || options?.timeoutMs !== undefined) {
-      return new ReadIterator<T>(NOT_NOW, () => this.#start<T | null>(op, argument, options))
+      return new ReadIterator<T>(NOT_NOW, () =>
+        this.#start<T | null>(op, argument, options).then(toResult<T>),
+      )
     }
     return new ReadIterator<T>(
       () => this.#try<T | null | undefined>(op, argument),
-      () => this.#wait<T | null>(op, argument),
+      () => {
+        this.#isIteration = true
+        return this.#wait<IteratorResult<T, undefined>>(op, argument)
+      },
     )
   }
 }

@@ -16,7 +16,7 @@ import { ClosedError, SlowConsumerError } from '../errors.js'
 import type { Deadlines } from './deadlines.js'
 import type { Chunk, Framing } from './framing.js'
 import { madeNow, type LateError } from './late-error.js'
-import { pipe, type Sink } from './pipe.js'
+import { pipe } from './pipe.js'
 import { SendBuffer, SLICE_BYTES } from './send-buffer.js'
 import type { Transport } from './transport.js'
 import { WriteWaiters } from './write-waiters.js'
@@ -76,7 +76,7 @@ export interface WriterHost {
 
 const DRAINED = Promise.resolve()
 
-export class StreamWriter implements Sink {
+export class StreamWriter {
   readonly #transport: Transport
   readonly #host: WriterHost
   readonly #deadlines: Deadlines

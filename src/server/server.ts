@@ -286,11 +286,11 @@ export class Server<Where extends Address = Address> {
     this.#clock.clearTimeout(graceEnds)
     await Promise.all([this.#set.idle({ handlers: false }), this.#refusals.idle()])
     await listenerClosed
-    this.#refusals.close()
     // Handlers whose connection was just aborted settle in their own promise jobs.
     await turnOfTheLoop()
     this.#state = 'closed'
     this.#closed.resolve()
+    this.#refusals.close()
     return {
       drained: open - aborted,
       aborted,

@@ -95,10 +95,13 @@ async function start(handler: Handler | undefined, options: ServerOptions): Prom
         )
       : new Server(listener, handler, admission, options)
   const address = await listen(listener, options)
-  if (options.signal?.aborted === true) {
+  try {
+    options.signal?.throwIfAborted()
+    server.listens(address)
+  } catch (error) {
+    // No listener outlives a start that failed, be it that the logger threw.
     listener.close()
-    throw options.signal.reason
+    throw error
   }
-  server.listens(address)
   return server
 }

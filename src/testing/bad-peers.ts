@@ -1,6 +1,6 @@
 /** Servers that are bad peers on purpose, for what a client makes of them. */
 import type { WaitOptions } from '../concurrency/abort.js'
-import type { Connection } from '../protocol/connection.js'
+import type { Connection, TcpAddress, UnixAddress } from '../protocol/connection.js'
 import { CLIENT_DEADLINES } from '../protocol/deadlines.js'
 import type { Chunk } from '../protocol/framing.js'
 import type { ListenOptions } from '../server/listen.js'
@@ -41,6 +41,13 @@ export interface ResettingPeerOptions extends BadPeerOptions {
  * @throws TypeError for a `reads` that does not exist
  * @throws what `startServer` throws
  */
+export function startBlackHole(
+  options?: BlackHoleOptions & { path?: undefined },
+): Promise<Server<TcpAddress>>
+export function startBlackHole(
+  options: BlackHoleOptions & { path: string },
+): Promise<Server<UnixAddress>>
+export function startBlackHole(options?: BlackHoleOptions): Promise<Server>
 export async function startBlackHole(options: BlackHoleOptions = {}): Promise<Server> {
   const { reads = 'nothing', ...where } = options
   if (reads !== 'nothing' && reads !== 'everything') {
@@ -63,6 +70,13 @@ export async function startBlackHole(options: BlackHoleOptions = {}): Promise<Se
  * @throws RangeError for an `afterBytes` that is no whole number, 0 or above
  * @throws what `startServer` throws
  */
+export function startResettingPeer(
+  options?: ResettingPeerOptions & { path?: undefined },
+): Promise<Server<TcpAddress>>
+export function startResettingPeer(
+  options: ResettingPeerOptions & { path: string },
+): Promise<Server<UnixAddress>>
+export function startResettingPeer(options?: ResettingPeerOptions): Promise<Server>
 export async function startResettingPeer(options: ResettingPeerOptions = {}): Promise<Server> {
   const { afterBytes = 0, reply = '', ...where } = options
   if (!Number.isInteger(afterBytes) || afterBytes < 0) {

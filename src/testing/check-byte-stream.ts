@@ -82,6 +82,7 @@ export class BrokenRulesError extends AggregateError {
  * `timeoutMs` must go by real time, and the settings of `options` must be those of the streams.
  *
  * ```ts
+ * // import { checkByteStream, connectionPair, systemClock } from 'standpipe/testing'
  * await checkByteStream(() => {
  *   const { client, server } = connectionPair({ clock: systemClock })
  *   return [client, server]
@@ -89,6 +90,7 @@ export class BrokenRulesError extends AggregateError {
  * ```
  *
  * @throws BrokenRulesError that names each rule that is broken, and how
+ * @throws TypeError for a `makePair` that is no function
  * @throws RangeError for a name in `only` that no rule has
  */
 export async function checkByteStream(
@@ -96,6 +98,9 @@ export async function checkByteStream(
   makeCloggedPair?: MakeByteStreamPair,
   options: CheckByteStreamOptions = {},
 ): Promise<RuleResult[]> {
+  if (typeof makePair !== 'function') {
+    throw new TypeError(`makePair must be a function, not ${typeof makePair}`)
+  }
   const results: RuleResult[] = []
   for (const rule of chooseRules(options.only)) {
     const make = rule.needsClogging === true ? makeCloggedPair : makePair

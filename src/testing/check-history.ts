@@ -67,6 +67,14 @@ export class HistoryError extends Error {
   }
 }
 
+export interface CheckHistoryOptions {
+  /**
+   * Whether deliveries were recorded, so that each reply needs one before it. Say true where they were: a server that
+   * acknowledges and carries nothing out at all leaves no trace of them. @default whether the history has any
+   */
+  deliveries?: boolean | undefined
+}
+
 /** How much of the history an error shows: enough to see what led to it. Arbitrary. */
 const EVENTS_BEFORE = 8
 const EVENTS_AFTER = 3
@@ -88,13 +96,20 @@ interface Talk {
 /**
  * Checks a whole history, from its first event on.
  *
- * Deliveries are checked where there are any: then each reply needs one before it. Requests may be lost, behind the
+ * Deliveries are checked where they are recorded: then each reply needs one before it. Requests may be lost, behind the
  * last one that arrived, on a connection that breaks or has not ended.
  *
  * @throws HistoryError for the first violation
+ * @throws TypeError for what is no array, and for a kind of event that does not exist
  */
-export function checkHistory(history: readonly HistoryEvent[]): void {
-  const hasDeliveries = history.some(({ kind }) => kind === 'delivery')
+export function checkHistory(
+  history: readonly HistoryEvent[],
+  options: CheckHistoryOptions = {},
+): void {
+  if (!Array.isArray(history)) {
+    throw new TypeError(`history must be an array of events, not ${typeof history}`)
+  }
+  const { deliveries = history.some(({ kind }) => kind === 'delivery') } = options
   const asked = new Map<string, Asked>()
   const talks = new Map<string, Talk>()
   history.forEach((event, index) => {
@@ -135,14 +150,14 @@ export function checkHistory(history: readonly HistoryEvent[]): void {
         const next = tokens[answered] as string
         if (next !== token)
           throw wrong('reply-out-of-order', `the reply to ${next} was to come first`)
-        if (hasDeliveries && !request.isDelivered) {
+        if (deliveries && !request.isDelivered) {
           throw wrong('acknowledged-undelivered', `${token} was answered and not carried out`)
         }
         request.isAnswered = true
         ;(talk as Talk).answered++
         return
       }
-      default: {
+      case 'end': {
         const { tokens, answered } = talk as Talk
         const missing = tokens[answered]
         if (event.isClean && missing !== undefined) {
@@ -150,6 +165,13 @@ export function checkHistory(history: readonly HistoryEvent[]): void {
           throw wrong('unanswered', `${left} requests have no reply, the first is ${missing}`)
         }
         ;(talk as Talk).hasEnded = true
+        return
+      }
+      default: {
+        const { kind } = event as { kind: unknown }
+        throw new TypeError(
+          `the kind of event ${index} must be request, delivery, reply or end, not ${String(kind)}`,
+        )
       }
     }
   })

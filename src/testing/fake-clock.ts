@@ -33,8 +33,14 @@ export class FakeClock implements Clock {
   readonly #timers = new Set<FakeTimer>()
   #advancing: Promise<void> = Promise.resolve()
 
-  /** @param startMs What `now()` says at first, in milliseconds. @default 0 */
+  /**
+   * @param startMs What `now()` says at first, in milliseconds. @default 0
+   * @throws RangeError for a start that is no finite number
+   */
   constructor(startMs = 0) {
+    if (!Number.isFinite(startMs)) {
+      throw new RangeError(`startMs must be a number of milliseconds, not ${startMs}`)
+    }
     this.#nowMs = startMs
   }
 

@@ -12,7 +12,8 @@
  */
 import { setAlarm } from '../concurrency/alarm.js'
 import type { Clock } from '../concurrency/clock.js'
-import type { CloseKind, Connection } from '../protocol/connection.js'
+import { isBroken } from '../protocol/close-info.js'
+import type { Connection } from '../protocol/connection.js'
 import type { ActiveFault } from './active-fault.js'
 import { loopTurns } from './fake-clock.js'
 import type { FaultWay } from './fault.js'
@@ -24,8 +25,6 @@ const READ_BYTES = 64 * 1024
 const ITEM_BYTES = 64
 /** The receiver gets so many turns to see the last bytes before a reset, which may overtake them. */
 const TURNS_BEFORE_RESET = 2
-
-const BROKEN_KINDS: ReadonlySet<CloseKind> = new Set(['reset', 'failed', 'timed-out'])
 
 /** The connection's whole way through the proxy, as one direction of it sees it. */
 export interface FaultLinkHost {
@@ -134,7 +133,7 @@ export class FaultLink {
       // How the source ended, `closed` tells, also after an end of its input.
     }
     const { reason } = await this.#source.closed
-    if (BROKEN_KINDS.has(reason.kind)) this.#keep('reset')
+    if (isBroken(reason)) this.#keep('reset')
     this.#isIntakeOver = true
     this.#wakeOutlet?.()
   }

@@ -13,7 +13,13 @@ import type { Clock } from '../concurrency/clock.js'
 import { unobserved } from '../concurrency/deferred.js'
 import { watchUnawaited } from '../concurrency/unawaited.js'
 import { resolveLogger } from '../logger.js'
-import { describeAddress, type Address, type Connection } from '../protocol/connection.js'
+import {
+  describeAddress,
+  type Address,
+  type Connection,
+  type TcpAddress,
+  type UnixAddress,
+} from '../protocol/connection.js'
 import { CLIENT_DEADLINES } from '../protocol/deadlines.js'
 import { countDescriptors } from '../server/descriptors.js'
 import { startServer, type Server, type StopReport } from '../server/start-server.js'
@@ -52,7 +58,7 @@ const NOTHING_STOPPED: StopReport = { drained: 0, aborted: 0, stragglers: [], du
  * The proxy. {@link FaultProxy.start} gives one that listens; one that is made with `new` has no network, and relays
  * between connections that it is given.
  */
-export class FaultProxy {
+export class FaultProxy<Where extends Address = Address> {
   /** What decides every draw: given again, with the same connections, it makes the same ones. */
   readonly seed: number
   readonly #clock: Clock
@@ -103,6 +109,13 @@ export class FaultProxy {
    * @throws TypeError, RangeError for options that make no sense
    * @throws the signal's reason when it aborts first; nothing listens then
    */
+  static start(
+    options: FaultProxyServerOptions & { path?: undefined },
+  ): Promise<FaultProxy<TcpAddress>>
+  static start(
+    options: FaultProxyServerOptions & { path: string },
+  ): Promise<FaultProxy<UnixAddress>>
+  static start(options: FaultProxyServerOptions): Promise<FaultProxy>
   static async start(options: FaultProxyServerOptions): Promise<FaultProxy> {
     const target = checkServerOptions(options)
     // Not by its own name: what is built would then call the class otherwise.
@@ -119,11 +132,11 @@ export class FaultProxy {
    * Where it listens, also while it is down.
    * @throws TypeError for a proxy without a network
    */
-  get address(): Address {
+  get address(): Where {
     if (this.#address === undefined) {
       throw new TypeError('this proxy does not listen; FaultProxy.start() makes one that does')
     }
-    return this.#address
+    return this.#address as Where
   }
 
   /** The faults that are in force, in the order in which they were added. */
@@ -290,16 +303,16 @@ export class FaultProxy {
   }
 
   get #isDown(): boolean {
-    return this.faults.some(({ kind }) => kind === 'down')
+    return this.#downFaults.length > 0
+  }
+
+  get #downFaults(): readonly ActiveFault[] {
+    return this.faults.filter(({ kind }) => kind === 'down')
   }
 
   #takeDown(): void {
-    for (const relay of this.#relays.keys()) this.#strikeDown(relay)
+    for (const relay of this.#relays.keys()) relay.takeDown(this.#downFaults)
     this.abort()
-  }
-
-  #strikeDown(relay: FaultRelay): void {
-    for (const fault of this.#faults) if (fault.kind === 'down') relay.applied(fault)
   }
 
   /** Listens or not, as the faults are by now. */
@@ -375,8 +388,7 @@ export class FaultProxy {
     try {
       relay.faultsChanged(this.#faults)
       if (this.#isDown) {
-        this.#strikeDown(relay)
-        relay.reset()
+        relay.takeDown(this.#downFaults)
       } else if (this.#stopping !== undefined && this.#server === undefined) {
         relay.reset()
       }

@@ -36,6 +36,7 @@ export class FaultRelay implements FaultLinkHost {
   readonly #applied: Partial<Record<FaultKind, number>> = {}
   /** What was told of already: names of faults and directions. */
   readonly #told = new Set<string>()
+  #isReset = false
 
   constructor(client: Connection, target: Connection, options: FaultRelayOptions) {
     this.number = options.number
@@ -95,6 +96,13 @@ export class FaultRelay implements FaultLinkHost {
     for (const link of this.#links) link.faultsChanged(faults)
   }
 
+  /** The proxy is down, by these faults. */
+  takeDown(faults: Iterable<ActiveFault>): void {
+    if (this.#isReset) return
+    for (const fault of faults) this.applied(fault)
+    this.reset()
+  }
+
   /** One draw for each fault and connection, whatever the order in which they meet. */
   strikes(fault: ActiveFault): boolean {
     const { probability = 1, connections } = fault.settings as FaultScope
@@ -135,6 +143,7 @@ export class FaultRelay implements FaultLinkHost {
   }
 
   reset(): void {
+    this.#isReset = true
     this.#endLinks()
     this.#client.abort()
     this.#target.abort()

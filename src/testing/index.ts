@@ -16,6 +16,7 @@ export {
 export {
   checkHistory,
   HistoryError,
+  type CheckHistoryOptions,
   type HistoryEvent,
   type HistoryViolation,
 } from './check-history.js'
@@ -59,6 +60,7 @@ export type {
   FaultProxyEvent,
   FaultProxyStats,
 } from './fault-tally.js'
+export { systemClock, type Clock } from '../concurrency/clock.js'
 export { FakeClock } from './fake-clock.js'
 export {
   failNth,

@@ -3,9 +3,9 @@
  *
  * It touches no connection: the test, or whoever wraps its client, tells it what happens.
  */
-import { checkHistory, type HistoryEvent } from './check-history.js'
+import { checkHistory, type CheckHistoryOptions, type HistoryEvent } from './check-history.js'
 
-export interface LineHistoryOptions {
+export interface LineHistoryOptions extends CheckHistoryOptions {
   /**
    * Finds the token in a line of the protocol. @default the first token of `nextToken()` that is in the line, or
    * the whole line where there is none
@@ -18,10 +18,11 @@ export class LineHistory {
   readonly #events: HistoryEvent[] = []
   readonly #lastNumbers = new Map<string, number>()
   readonly #tokenOf: (line: string) => string
+  readonly #deliveries: boolean | undefined
 
   /**
    * ```ts
-   * const history = new LineHistory()
+   * const history = new LineHistory({ deliveries: false })
    * await history.ask('a client', (token) => client.request(token))
    * history.ended('a client')
    * history.check()
@@ -29,6 +30,7 @@ export class LineHistory {
    */
   constructor(options: LineHistoryOptions = {}) {
     this.#tokenOf = options.tokenOf ?? findToken
+    this.#deliveries = options.deliveries
   }
 
   /** What was recorded so far. */
@@ -84,7 +86,7 @@ export class LineHistory {
 
   /** Checks what was recorded so far. @throws HistoryError for the first violation */
   check(): void {
-    checkHistory(this.#events)
+    checkHistory(this.#events, { deliveries: this.#deliveries })
   }
 }
 

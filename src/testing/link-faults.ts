@@ -64,11 +64,6 @@ export class LinkFaults {
     this.#way = options.way === 'toTarget' ? 0 : 1
   }
 
-  /** Bytes that have passed. */
-  get passedBytes(): number {
-    return this.#passedBytes
-  }
-
   /** The faults of the proxy are these now. */
   changed(faults: Iterable<ActiveFault>, now: number): void {
     const before = new Map(this.#holds.map((hold) => [hold.fault, hold]))

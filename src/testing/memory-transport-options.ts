@@ -1,5 +1,7 @@
 /** How a memory pair behaves, and how its operations are made to fail. */
 
+import { checkCount } from '../concurrency/check-count.js'
+
 /** One operation of a memory transport, as a test that makes operations fail sees it. */
 export interface MemoryOperation {
   /** Which of the two transports does it: 0 is the first of the pair. */
@@ -38,10 +40,15 @@ export interface MemoryAddress {
   readonly port: number
 }
 
-/** An `intercept` that lets the `nth` operation of the pair (from 1) fail with an errno code, and no other. */
+/**
+ * An `intercept` that lets the `nth` operation of the pair (from 1) fail with an errno code, and no other.
+ * @throws RangeError for an `nth` that is no whole number above 0, TypeError for a code that is no text
+ */
 export function failNth(
   nth: number,
   code: string,
 ): NonNullable<MemoryTransportOptions['intercept']> {
+  checkCount('nth', nth)
+  if (typeof code !== 'string') throw new TypeError(`code must be a text, not ${typeof code}`)
   return (operation) => (operation.nth === nth ? code : undefined)
 }

@@ -22,11 +22,6 @@ export class SeededRandom {
     this.#state = (this.#state + STEP) | 0
     return (scramble(this.#state) >>> 0) / 2 ** 32
   }
-
-  /** The next whole number from `least` to `most`, both included. */
-  integer(least: number, most: number): number {
-    return least + Math.floor(this.next() * (most - least + 1))
-  }
 }
 
 /** Every bit of the word decides about every bit of the result (the finaliser of MurmurHash3). */

@@ -113,15 +113,22 @@ const DEFAULT_SETTLE_MS = 20_000
  * unhandled, and what the scenario rejects with is an error of the kit. With no operation failing it must not reject.
  *
  * @throws TortureError when a condition does not hold in any attempt
+ * @throws TypeError for a scenario that is no function, and for `codes` that are none
  * @throws RangeError for `turns` or `settleMs` that are no numbers above 0
  */
 export async function torture(
   scenario: TortureScenario,
   options: TortureOptions = {},
 ): Promise<TortureReport> {
+  if (typeof scenario !== 'function') {
+    throw new TypeError(`scenario must be a function, not ${typeof scenario}`)
+  }
   const { codes = CODES, turns = DEFAULT_TURNS, settleMs = DEFAULT_SETTLE_MS } = options
   for (const [name, value] of Object.entries({ turns, settleMs })) {
     if (!(value > 0)) throw new RangeError(`${name} must be a number above 0, not ${value}`)
+  }
+  if (!Array.isArray(codes) || codes.length === 0) {
+    throw new TypeError('codes must be an array of errno codes such as EPIPE, and not empty')
   }
   const play = (nth: number, code: string): Promise<Played> =>
     new Attempt(nth, code, options).play(scenario, turns, settleMs)
@@ -130,7 +137,7 @@ export async function torture(
   if (whole.failure !== undefined) throw new TortureError([whole.failure])
   const failures: TortureFailure[] = []
   let attempts = 0
-  for (const code of codes) {
+  for (const code of codes as readonly string[]) {
     // A failure may bring about operations that a whole play does not have.
     for (let nth = 1; ; nth++) {
       const { failure, hasFailed } = await play(nth, code)

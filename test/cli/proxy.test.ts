@@ -59,7 +59,11 @@ describe('standpipe proxy', () => {
       open: 0,
       unreachable: 0,
       heldBytes: { toTarget: 0, toClient: 0 },
-      mostHeldBytes: { toTarget: 10, toClient: 10 },
+      // How much came at once is the kernel's business.
+      mostHeldBytes: {
+        toTarget: expect.any(Number) as number,
+        toClient: expect.any(Number) as number,
+      },
       passedBytes: { toTarget: 10, toClient: 10 },
       droppedBytes: { toTarget: 0, toClient: 0 },
       applied: {},
@@ -73,6 +77,9 @@ describe('standpipe proxy', () => {
     await command.says(/^standpipe proxy: listening on 127\.0\.0\.1:\d+ \(Ctrl\+C stops it\)\n/)
     await command.says(/faults: slicer; seed \d+/)
     expect((await exchange(port, 'abcdef\n')).text).toBe('abcdef\n')
+    await command.says(
+      /"connection":1,"kind":"slicer","direction":"toTarget","msg":"fault: slicer-1"/,
+    )
     command.kill('SIGINT')
     const { code, stderr, stdout } = await command.ended
     expect(code).toBe(0)

@@ -225,10 +225,18 @@ export const FAULTS = {
     fault: '50,000 clients come and go',
     does: 'keeps nothing of them: no memory, no listener, no timer',
   },
+  F70: {
+    fault: 'A peer sends urgent bytes among the others',
+    does: 'leaves them out of the stream, which stays in step',
+  },
+  F71: {
+    fault: 'A peer ends and resets at once',
+    does: 'gives the whole lines that came, and never a part for a line',
+  },
   F72: {
     fault:
-      'The answer to an over-long line fails: its function throws, or the peer takes nothing more',
-    does: 'tells that to the read instead; the rest of the line is thrown away all the same, and never taken for a line',
+      'A function of the program throws where the kit calls it: a logger, or `onLimit`; or the reply finds no room',
+    does: 'lets that be heard; streams stay in step, connections end, and so does a stop',
   },
   F73: {
     fault: 'The program ends a connection from within one of its own calls',
@@ -237,6 +245,26 @@ export const FAULTS = {
   F74: {
     fault: 'The socket is destroyed behind the back of the kit',
     does: 'rejects whoever waits, and counts no byte as sent that was not',
+  },
+  F75: {
+    fault: 'A storm of connects and resets during a stop',
+    does: 'stops in time, and counts each',
+  },
+  F76: {
+    fault: 'Refused peers that never take the refusal',
+    does: 'holds a few of them for 2 s, and a stop for no longer than its grace',
+  },
+  F77: {
+    fault: 'Peers reset while a stop flushes to them',
+    does: 'ends the stop early; each counts as a loss and has its line in the log',
+  },
+  F78: {
+    fault: 'A peer sends on, or takes nothing, while we close',
+    does: 'throws away what comes, for 10 s in all or 2 s of silence; what the kernel has taken arrives',
+  },
+  F79: {
+    fault: 'A peer with the smallest window there is',
+    does: 'answers in whatever pieces there is room for',
   },
   F80: {
     fault: 'A handler throws what cannot be looked at: a Proxy, an error whose message throws',

@@ -27,6 +27,7 @@ interface Status {
     readonly buffered: number
   }[]
   readonly closedBy: Readonly<Record<string, number>>
+  readonly stats: { readonly overlongLines: number }
   /** The most that was in any reader when a block had come, and in any writer after a write. */
   readonly mostStored: number
   readonly mostBuffered: number
@@ -162,6 +163,7 @@ fault(
       await sendEndlessLine(GIB)
       const after = await status()
       expect(after.closedBy).toEqual({ failed: round + 2 })
+      expect(after.stats.overlongLines).toBe(round + 2)
       expect(after.mostStored).toBeLessThanOrEqual(limit + 64 * KIB)
       growth = after.rss - before.rss
       before = after

@@ -237,3 +237,22 @@ fault('F01', 'with onOverflow: abort the connection of such a writer is reset', 
   expect(info.error).toBeInstanceOf(SlowConsumerError)
   expect(await wasReset(peer)).toBe(true)
 })
+
+fault(
+  'F01',
+  'with onOverflow: abort such a handler of a server ends with its connection, logged once and counted once',
+  async (scene) => {
+    const server = await scene.serve(
+      ({ writer }) => {
+        for (;;) writer.write(Buffer.alloc(10_000))
+      },
+      { maxBufferedBytes: 100_000, onOverflow: 'abort' },
+    )
+    const reset = wasReset(dial(server.address))
+    await eventually(() => server.stats.closedBy.failed === 1)
+    expect(server.stats).toMatchObject({ accepted: 1, open: 0, closedBy: { failed: 1 } })
+    const err = { code: 'ERR_STANDPIPE_SLOW_CONSUMER', maxBufferedBytes: 100_000 }
+    expect(scene.log.records).toMatchObject([{ level: 'info', fields: { err, reason: 'failed' } }])
+    expect(await reset).toBe(true)
+  },
+)

@@ -12,12 +12,12 @@ const sizes = fc.oneof(
 )
 // No halves of surrogate pairs: what becomes of those is a matter of joining, and has a test of its own.
 const unit = fc.constantFrom('a', 'é', '中', '🚰')
-const text = (units: fc.Arbitrary<string>, encoding: 'utf8' | 'latin1'): fc.Arbitrary<Piece> =>
+const texts = (units: fc.Arbitrary<string>, encoding: 'utf8' | 'latin1'): fc.Arbitrary<Piece> =>
   fc.tuple(units, sizes).map(([one, count]) => ({ text: one.repeat(count), encoding }))
 const bytes: fc.Arbitrary<Piece> = fc
   .tuple(fc.integer({ min: 0, max: 255 }), sizes)
   .map(([byte, count]) => new Uint8Array(count).fill(byte))
-const pieces = fc.oneof(text(unit, 'utf8'), text(fc.constantFrom('a', 'é'), 'latin1'), bytes)
+const pieces = fc.oneof(texts(unit, 'utf8'), texts(fc.constantFrom('a', 'é'), 'latin1'), bytes)
 const steps = fc.array(fc.oneof({ weight: 3, arbitrary: pieces }, fc.constant('take' as const)), {
   maxLength: 30,
 })

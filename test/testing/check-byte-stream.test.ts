@@ -113,6 +113,14 @@ describe('checkByteStream()', () => {
   })
 })
 
+test('checkByteStream() refuses what makes no pair', async () => {
+  const refused = checkByteStream(undefined as never).catch((error: unknown) => error)
+  expect(await refused).toMatchObject({
+    name: 'TypeError',
+    message: 'makePair must be a function, not undefined',
+  })
+})
+
 function pick(stream: ByteStream): ByteStream {
   const { reader, writer, signal, closed } = stream
   return {

@@ -256,6 +256,41 @@ describe('checkHistory()', () => {
   })
 })
 
+describe('checkHistory() of deliveries', () => {
+  const acknowledged = [request('a', '1'), reply('a', '1')]
+
+  test('takes a history without any for one that has none recorded', () => {
+    expect(() => {
+      checkHistory(acknowledged)
+      checkHistory([...acknowledged, end('a')], { deliveries: false })
+    }).not.toThrow()
+  })
+
+  test('that were recorded finds a server that acknowledges and carries out nothing', () => {
+    const error = thrownBy(() => {
+      checkHistory(acknowledged, { deliveries: true })
+    })
+    expect(error).toMatchObject({ violation: 'acknowledged-undelivered', index: 1 })
+    const history = new LineHistory({ deliveries: true })
+    history.requested('a', '<a.1>')
+    history.replied('a', '<a.1>')
+    expect(
+      thrownBy(() => {
+        history.check()
+      }),
+    ).toMatchObject({ violation: 'acknowledged-undelivered' })
+  })
+})
+
+test('checkHistory() refuses what is no history', () => {
+  expect(() => {
+    checkHistory('none' as never)
+  }).toThrow('history must be an array of events, not string')
+  expect(() => {
+    checkHistory([request('a', '1'), { kind: 'respond', connection: 'a', token: '1' } as never])
+  }).toThrow('the kind of event 1 must be request, delivery, reply or end, not respond')
+})
+
 describe('LineHistory', () => {
   test('records what a client asks and a server answers, and finds them right', async () => {
     const history = new LineHistory()

@@ -81,6 +81,11 @@ describe('FakeClock.advance()', () => {
   })
 })
 
+test('FakeClock starts where it is told, and refuses what is no time', () => {
+  expect(new FakeClock(1000).now()).toBe(1000)
+  expect(() => new FakeClock(Number.NaN)).toThrow('startMs must be a number of milliseconds, not')
+})
+
 describe('FakeClock.clearTimeout()', () => {
   test('takes a timer away, from another timer of the same moment too', async () => {
     const clock = new FakeClock()

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import net from 'node:net'
 import { describe, expect, onTestFinished, test } from 'vitest'
 import { openConnection } from '../../src/client/open-connection.js'
+import { deferred } from '../../src/concurrency/deferred.js'
 import { ListenError } from '../../src/errors.js'
 import { describeAddress, type Connection } from '../../src/protocol/connection.js'
 import type { Handler } from '../../src/protocol/handler.js'
@@ -10,6 +11,7 @@ import { lineEcho } from '../../src/server/line-echo.js'
 import { startServer } from '../../src/server/start-server.js'
 import {
   FaultProxy,
+  startResettingPeer,
   type FaultProxyEvent,
   type FaultProxyServerOptions,
 } from '../../src/testing/index.js'
@@ -85,6 +87,34 @@ describe('FaultProxy.start()', () => {
     })
     const connection = await connectTo(proxy)
     expect(await rejection(ask(connection, 'go'))).toMatchObject({ code: 'ERR_STANDPIPE_RESET' })
+  })
+
+  test('passes a target that resets at once on, one after the other', async () => {
+    const peer = await startResettingPeer()
+    onTestFinished(() => peer.stop().then(() => {}))
+    const proxy = await proxyTo(peer.address.port)
+    for (let i = 0; i < 20; i++) {
+      const connection = await connectTo(proxy)
+      expect(await rejection(ask(connection, 'hello'))).toMatchObject({
+        code: 'ERR_STANDPIPE_RESET',
+      })
+    }
+    const { accepted, passedBytes } = await proxy.until(({ open }) => open === 0)
+    expect([accepted, passedBytes.toClient]).toEqual([20, 0])
+  })
+
+  test('loses nothing of what comes before a slow target takes the connection', async () => {
+    const accepted = deferred()
+    const proxy = await proxyBefore({}, async (connection) => {
+      await accepted.promise
+      await lineEcho({ prefix: '' })(connection)
+    })
+    const connection = await connectTo(proxy)
+    connection.writer.write('early words\n')
+    connection.writer.writeEof()
+    await proxy.until(({ passedBytes }) => passedBytes.toTarget === 12)
+    accepted.resolve()
+    expect((await connection.reader.readAll()).toString()).toBe('early words\n')
   })
 
   test('resets who comes when the target cannot be connected to, and counts it', async () => {

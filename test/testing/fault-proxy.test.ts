@@ -440,6 +440,15 @@ describe('down', () => {
   })
 })
 
+test('down strikes each connection once, also when other faults change meanwhile', async () => {
+  const { client, proxy } = through()
+  await loopTurns(10)
+  const down = proxy.add({ kind: 'down' })
+  proxy.add({ kind: 'latency', latencyMs: 1 }).change({ latencyMs: 2 })
+  expect((await client.closed).reason.kind).toBe('reset')
+  expect([down.applied, proxy.stats.applied]).toEqual([1, { down: 1 }])
+})
+
 describe('FaultProxy', () => {
   test('strikes a share of the connections, the same ones for the same seed', async () => {
     const struck = async (seed: number) => {

@@ -374,3 +374,8 @@ describe('the intercept of a memory pair', () => {
     })
   })
 })
+
+test('failNth() refuses what it could never fail with', () => {
+  expect(() => failNth(0, 'EIO')).toThrow('nth must be a whole number above 0, not 0')
+  expect(() => failNth(1, 7 as never)).toThrow('code must be a text, not number')
+})

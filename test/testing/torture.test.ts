@@ -141,6 +141,14 @@ describe('torture()', () => {
   })
 
   test('refuses options that make no sense', async () => {
+    expect(await rejection(torture('hello' as never))).toMatchObject({
+      message: 'scenario must be a function, not string',
+    })
+    for (const codes of [[], 'EIO']) {
+      expect(await rejection(torture(conversation, { codes: codes as string[] }))).toMatchObject({
+        message: 'codes must be an array of errno codes such as EPIPE, and not empty',
+      })
+    }
     expect(await rejection(torture(conversation, { turns: 0 }))).toBeInstanceOf(RangeError)
     expect(await rejection(torture(conversation, { settleMs: NaN }))).toMatchObject({
       message: 'settleMs must be a number above 0, not NaN',

@@ -22,9 +22,9 @@ const server = await startServer(
     connection.getExtraInfo('socket').on('data', () => {
       mostStored = Math.max(mostStored, reader.bufferedBytes)
     })
-    const { write } = writer
+    const write = writer.write.bind(writer)
     writer.write = (data, encoding) => {
-      write.call(writer, data, encoding)
+      write(data, encoding)
       longestWrite = Math.max(longestWrite, data.length)
       mostBuffered = Math.max(mostBuffered, writer.bufferedBytes)
     }
