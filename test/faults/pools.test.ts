@@ -22,30 +22,34 @@ fault(
   async ({ figure }) => {
     const port = await closedPort()
     const clock = new FakeClock()
-    let creates = 0
+    const createdAt: number[] = []
     const pool = new ResourcePool<Connection>({
       max: 4,
       clock,
       // No chance: each pause is as long as it can be.
       backoff: { baseMs: 100, maxDelayMs: 10_000, random: () => 0.999_999 },
       create: (signal) => {
-        creates++
+        createdAt.push(clock.now())
         return openConnection({ port, signal, logger: false })
       },
     })
     const errors: unknown[] = []
     const callers = Array.from({ length: 20 }, async () => {
-      for (let n = 0; n < 3; n++) errors.push(await rejection(pool.acquire()))
+      for (let n = 0; n < 6; n++) errors.push(await rejection(pool.acquire()))
     })
     const all = watch(Promise.all(callers))
     while (all.state === 'pending') await clock.advance(100)
     for (const error of errors) expect(error).toBeInstanceOf(ConnectError)
-    expect(errors).toHaveLength(60)
+    expect(errors).toHaveLength(120)
     // The first of each place at once; then one at a time, after 100, 200, 400 … ms.
-    const pauses = Math.ceil(Math.log2(clock.now() / 100 + 1)) + 1
-    expect(creates).toBeLessThanOrEqual(4 + pauses)
-    figure('attempts for 60 calls', creates)
-    expect(pool.stats).toMatchObject({ size: 0, waiting: 0, createFailures: creates })
+    const later = createdAt.slice(3)
+    expect(createdAt.slice(0, 4)).toEqual([0, 0, 0, 0])
+    expect(later.length).toBeGreaterThan(4)
+    const pauses = later.slice(1).map((at, n) => at - (later[n] ?? 0))
+    for (const [n, ms] of pauses.entries()) expect(ms).toBeGreaterThanOrEqual(100 * 2 ** n - 1)
+    figure('attempts for 120 calls', createdAt.length)
+    const createFailures = createdAt.length
+    expect(pool.stats).toMatchObject({ size: 0, waiting: 0, createFailures })
     await pool.close()
   },
 )
