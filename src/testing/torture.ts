@@ -79,7 +79,7 @@ export class TortureError extends Error {
     const more = failures.length - lines.length
     super(
       [
-        `${failures.length} attempts went wrong:`,
+        `${failures.length === 1 ? 'one attempt' : `${failures.length} attempts`} went wrong:`,
         ...lines,
         ...(more > 0 ? [`  … and ${more} more`] : []),
       ].join('\n'),
