@@ -2,8 +2,12 @@
 import { checkFault, type Fault, type FaultScope } from '../testing/fault.js'
 import { UsageError } from './usage-error.js'
 
-/** What `--direction` takes: in is what clients send, towards the target. */
-export const DIRECTIONS = { in: 'toTarget', out: 'toClient', both: 'both' } as const
+/** What `--direction` takes, in the words of the library. */
+export const DIRECTIONS = {
+  'to-target': 'toTarget',
+  'to-client': 'toClient',
+  both: 'both',
+} as const
 
 /** The flags that are faults; times in milliseconds, sizes in bytes. */
 export interface FaultFlags {

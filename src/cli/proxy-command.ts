@@ -9,8 +9,8 @@ import { parseCount, parseDuration, parseProbability, parseSeed, parseSize } fro
 import { UsageError } from './usage-error.js'
 
 const AFTER_HELP = `
-Without a fault everything passes as it is. Faults act together; --direction in is what clients send, out what the target
-sends. Latency, bandwidth and slices keep every byte and its place; a black hole passes nothing until the proxy ends.
+Without a fault everything passes as it is. Faults act together, both ways unless --direction says one.
+Latency, bandwidth and slices keep every byte and its place; a black hole passes nothing until the proxy ends.
 --reset-after and --limit-data count the bytes of each direction of each connection. --fault takes a fault as
 standpipe/testing does, with a direction and a probability of its own, any number of times.
 
@@ -19,7 +19,7 @@ Statistics are printed at the end; with --json as the last of the events.
 
 Examples:
   standpipe proxy :9999 :8888 --latency 100ms --jitter 20ms
-  standpipe proxy :9999 db.example:5432 --bandwidth 64k --direction out
+  standpipe proxy :9999 db.example:5432 --bandwidth 64k --direction to-client
   standpipe proxy :9999 :8888 --slice 1 --slice-gap 5ms --seed 42
   standpipe proxy :9999 :8888 --reset-after 1k --probability 0.1 --json
   standpipe proxy :9999 :8888 --latency 50ms --fault '{"kind":"reset","afterMs":5000,"connections":[2]}'`

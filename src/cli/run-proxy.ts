@@ -151,9 +151,9 @@ function describeStats(stats: FaultProxyStats): string {
   return [
     `connections: ${accepted}`,
     ...(unreachable > 0 ? [`target unreachable: ${unreachable}`] : []),
-    `bytes in: ${passedBytes.toTarget}`,
-    `bytes out: ${passedBytes.toClient}`,
-    ...(dropped > 0 ? [`bytes dropped: ${dropped}`] : []),
+    `bytes to target: ${passedBytes.toTarget}`,
+    `to client: ${passedBytes.toClient}`,
+    ...(dropped > 0 ? [`dropped: ${dropped}`] : []),
     `faults: ${faults.length === 0 ? 'none' : faults.join(', ')}`,
   ].join(', ')
 }

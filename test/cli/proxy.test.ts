@@ -85,7 +85,7 @@ describe('standpipe proxy', () => {
     expect(code).toBe(0)
     expect(stdout.length).toBe(0)
     expect(stderr).toMatch(
-      /\nstandpipe proxy: connections: 1, bytes in: 7, bytes out: 7, faults: slicer \d+\n$/,
+      /\nstandpipe proxy: connections: 1, bytes to target: 7, to client: 7, faults: slicer \d+\n$/,
     )
   })
 
@@ -99,9 +99,9 @@ describe('standpipe proxy', () => {
       { text: 'abcdef', end: 'end' },
     ],
     [['--slow-close', '20ms'], 'slow-close', { text: 'abcdef', end: 'end' }],
-    [['--limit-data', '3', '--direction', 'in'], 'data-limit', { text: 'abc', end: 'end' }],
-    [['--limit-data', '4', '--direction', 'out'], 'data-limit', { text: 'abcd', end: 'end' }],
-    [['--limit-data', '0', '--direction', 'out'], 'data-limit', { text: '', end: 'end' }],
+    [['--limit-data', '3', '--direction', 'to-target'], 'data-limit', { text: 'abc', end: 'end' }],
+    [['--limit-data', '4', '--direction', 'to-client'], 'data-limit', { text: 'abcd', end: 'end' }],
+    [['--limit-data', '0', '--direction', 'to-client'], 'data-limit', { text: '', end: 'end' }],
     [['--black-hole', '--black-hole-end', '20ms'], 'black-hole', { text: '', end: 'end' }],
     [['--reset-after-time', '0s'], 'reset', { text: '', end: 'ECONNRESET' }],
     [
@@ -111,7 +111,7 @@ describe('standpipe proxy', () => {
     ],
     // Node 20 and 22 may report a reset right behind data as an end.
     [
-      ['--reset-after', '4', '--direction', 'out'],
+      ['--reset-after', '4', '--direction', 'to-client'],
       'reset',
       { text: 'abcd', end: expect.stringMatching(/^(?:ECONNRESET|end)$/) as string },
     ],
@@ -197,7 +197,7 @@ describe('standpipe proxy', () => {
     [[':1', ':2', '--slice-variation', '5'], '--slice-variation has no meaning by itself'],
     [[':1', ':2', '--black-hole-end', '5s'], '--black-hole-end has no meaning by itself. Add --bl'],
     [
-      [':1', ':2', '--direction', 'in'],
+      [':1', ':2', '--direction', 'to-target'],
       '--direction has no meaning without a fault. Add one, such',
     ],
     [[':1', ':2', '--probability', '.5', '--down'], '--probability has no meaning without a fault'],
@@ -216,7 +216,7 @@ describe('standpipe proxy', () => {
     ],
     [[':1', ':2', '--seed', '-1'], "'-1' is no seed"],
     [[':1', ':2', '--probability', '2'], "'2' is no share"],
-    [[':1', ':2', '--direction', 'up'], 'Allowed choices are in, out, both'],
+    [[':1', ':2', '--direction', 'up'], 'Allowed choices are to-target, to-client, both'],
     [[':1', ':2', '--mode', '660'], '--mode is for a Unix socket'],
   ])('%j is a mistake: exit 2', async (args, message) => {
     const { code, stderr } = await runCommand(['proxy', ...args])
