@@ -206,11 +206,24 @@ export class HttpConnection implements RequestHost, Guard {
     }
     if (typeof result === 'string') return this.#sendWhole(request, to, TEXT, result)
     if (result !== null && typeof result === 'object') {
-      if (result instanceof HttpResponse) return this.#send(request, to, result)
+      if (result instanceof HttpResponse) return this.#sendResponse(request, to, result)
       if (result instanceof Uint8Array) return this.#sendWhole(request, to, BYTES, result)
       if (!isSource(result)) return this.#sendWhole(request, to, JSON_TYPE, toJson(result))
     }
     return this.#send(request, to, toResponse(result))
+  }
+
+  /** Most responses are what `json()` and its like make, and say no more than a plain result does. */
+  #sendResponse(
+    request: IncomingRequest,
+    to: AnswerTo,
+    response: HttpResponse,
+  ): boolean | Promise<boolean> {
+    const { status, body } = response
+    const type = status === 200 ? response.headers.onlyType : undefined
+    return type !== undefined && (typeof body === 'string' || body instanceof Uint8Array)
+      ? this.#sendWhole(request, to, type, body)
+      : this.#send(request, to, response)
   }
 
   #beginAnswer(request: IncomingRequest): void {

@@ -154,6 +154,6 @@ export function isSource(value: unknown): value is BodySource {
 }
 
 function withType(made: HttpResponse, type: string): HttpResponse {
-  if (!made.headers.has('content-type')) made.headers.append('Content-Type', type)
+  made.headers.setTypeUnlessSet(type)
   return made
 }

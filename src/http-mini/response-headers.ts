@@ -7,6 +7,7 @@
  */
 import type { HttpFields } from './http-error.js'
 
+const TYPE_NAME = 'Content-Type'
 const NAME = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** ASCII alone: an octet above it has no meaning that both ends agree on. */
 const VALUE = /^[\t\x20-\x7e]*$/
@@ -23,6 +24,16 @@ export class ResponseHeaders implements Iterable<[name: string, value: string]> 
       if (typeof value === 'object') for (const one of value) this.append(name, one)
       else this.append(name, value)
     }
+  }
+
+  /** Says the type where nobody has: one of the kit's own, which needs no check. @internal */
+  setTypeUnlessSet(type: string): void {
+    if (this.#list.length === 0 || !this.has(TYPE_NAME)) this.#list.push(TYPE_NAME, type)
+  }
+
+  /** The type, where that is the only field, as it is in most responses. @internal */
+  get onlyType(): string | undefined {
+    return this.#list.length === 2 && this.#list[0] === TYPE_NAME ? this.#list[1] : undefined
   }
 
   /** How many fields there are. */
