@@ -24,7 +24,7 @@ async function readFaults() {
   return { faults: Object.entries(FAULTS), notBuilt: NOT_BUILT }
 }
 
-/** Runs the tests, and gives for each id and each thing that was measured the worst figure. */
+/** Runs the tests, and gives for each id how many of its tests passed, and the worst figure of each thing measured. */
 function measure() {
   const folder = mkdtempSync(path.join(tmpdir(), 'standpipe-figures-'))
   try {
@@ -36,22 +36,23 @@ function measure() {
     })
     if (status !== 0) throw new Error('the tests have failed: no page is printed')
     if (!existsSync(file)) throw new Error('the tests have measured nothing')
-    return worstOf(readFileSync(file, 'utf8'))
+    return resultsOf(readFileSync(file, 'utf8'))
   } finally {
     rmSync(folder, { recursive: true })
   }
 }
 
-function worstOf(lines) {
-  const worst = new Map()
+function resultsOf(lines) {
+  const results = new Map()
   for (const line of lines.trimEnd().split('\n')) {
-    const { id, what, value, unit } = JSON.parse(line)
-    const ofId = worst.get(id) ?? new Map()
-    worst.set(id, ofId)
-    const before = ofId.get(what)?.value ?? -Infinity
-    if (value > before) ofId.set(what, { value, unit })
+    const { id, passed, what, value, unit } = JSON.parse(line)
+    const ofId = results.get(id) ?? { tests: 0, worst: new Map() }
+    results.set(id, ofId)
+    if (passed) ofId.tests++
+    else if (value > (ofId.worst.get(what)?.value ?? -Infinity))
+      ofId.worst.set(what, { value, unit })
   }
-  return worst
+  return results
 }
 
 function textOf({ value, unit }) {
@@ -61,6 +62,7 @@ function textOf({ value, unit }) {
 }
 
 function durationText(ms) {
+  if (ms < 0.1) return `${Math.ceil(ms * 1000)} µs`
   if (ms < 10) return `${ms.toFixed(1)} ms`
   return ms < 1000 ? `${Math.round(ms)} ms` : `${Number((ms / 1000).toFixed(2))} s`
 }
@@ -79,15 +81,15 @@ function cells(id, { fault, does, open, openPart }) {
   return [id, fault, openPart === undefined ? does : `${does}; **open**: ${openPart}`]
 }
 
-function figuresOf(id, { open }, figures) {
-  if (open !== undefined) return 'not tested'
-  const measured = [...(figures.get(id) ?? [])]
-  return measured.map(([what, figure]) => `${what}: ${textOf(figure)}`).join('; ') || '–'
+function resultCells({ open }, { tests, worst } = { tests: 0, worst: new Map() }) {
+  if (open !== undefined) return [tests, 'not tested']
+  const figures = [...worst].map(([what, figure]) => `${what}: ${textOf(figure)}`)
+  return [tests, figures.join('; ') || '–']
 }
 
-function render(faults, notBuilt, figures) {
+function render(faults, notBuilt, results) {
   const open = faults.filter(([, row]) => row.open !== undefined).map(([id]) => id)
-  const rows = faults.map(([id, row]) => [...cells(id, row), figuresOf(id, row, figures)])
+  const rows = faults.map(([id, row]) => [...cells(id, row), ...resultCells(row, results.get(id))])
   const month = new Date().toLocaleDateString('en-GB', { month: 'long', year: 'numeric' })
   const where = `Node ${process.versions.node.split('.').slice(0, 2).join('.')}, ${systemName()}, ${availableParallelism()} cores, ${month}`
   return `# What may go wrong, and what the kit makes of it
@@ -102,10 +104,11 @@ left; each fault of a server has one line in its log and is counted once, by its
 
 Not covered at all, since the kit does not have it yet: ${notBuilt.join('; ')}. Where only a part of a row is open, the row says which.
 
-The figures are the worst of the run: ${where}. Where one is exactly a deadline the test moved a clock of its own.
+The figures are the worst of the run: ${where}. Where one is exactly a deadline the test moved a clock of its own. "Tests" is
+how many of the row's passed, which is all.
 
-| id | what happens | the kit | measured |
-|---|---|---|---|
+| id | what happens | the kit | tests | measured |
+|---|---|---|---:|---|
 ${rows.map((row) => `| ${row.join(' | ')} |`).join('\n')}
 `
 }

@@ -7,8 +7,8 @@
  * left; of a server of the scene each connection that ended by a fault has one line in its log, and the counters by
  * reason add up to all connections that came.
  *
- * `STANDPIPE_FIGURES=FILE npx vitest run test/faults` appends a line of JSON for each figure; `npm run docs:reliability`
- * makes a page of them.
+ * `STANDPIPE_FIGURES=FILE npx vitest run test/faults` appends a line of JSON for each figure and each test that passes;
+ * `npm run docs:reliability` makes a page of them.
  */
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { appendFileSync } from 'node:fs'
@@ -97,9 +97,7 @@ class Scene implements FaultScene {
   }
 
   readonly figure = (what: string, value: number, unit: FigureUnit = ''): void => {
-    const file = process.env['STANDPIPE_FIGURES']
-    if (file === undefined || file === '') return
-    appendFileSync(file, `${JSON.stringify({ id: this.#id, what, value, unit })}\n`)
+    this.#note({ what, value, unit })
   }
 
   /** What is common to all rows. */
@@ -108,10 +106,17 @@ class Scene implements FaultScene {
       const what = 'connections are closed and calls have settled'
       await eventually(() => this.#checkNow(), { timeoutMs: 1000, what })
       for (const server of this.#servers) this.#checkCounters(server)
+      this.#note({ passed: true })
     } finally {
       this.#connections.stop()
       this.#calls.stop()
     }
+  }
+
+  #note(fields: object): void {
+    const file = process.env['STANDPIPE_FIGURES']
+    if (file === undefined || file === '') return
+    appendFileSync(file, `${JSON.stringify({ id: this.#id, ...fields })}\n`)
   }
 
   #checkNow(): void {
