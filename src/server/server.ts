@@ -157,7 +157,8 @@ export class Server<Where extends Address = Address> {
    * Stops: tells every handler (`connection.draining`), goes on accepting for `drainDelayMs`, closes the
    * listener, ends the reading of lines and frames after the last whole one, lets what was accepted end within
    * `graceMs`, and aborts the rest. Resolves when every socket is closed; a handler that never settles is named
-   * in the report and does not hold it. Any number of calls; the first one counts.
+   * in the report and does not hold it. Any number of calls; the first one counts. (A handler that awaits it waits
+   * for itself, and is aborted at the end of the grace: there, leave out the `await`.)
    */
   stop(options: StopOptions = {}): Promise<StopReport> {
     if (this.#stopping === undefined) {
