@@ -44,9 +44,14 @@ export function run(command: string, args: readonly string[]): RunningProgram {
   }
 }
 
-/** Starts one of the programs in the folder `programs` beside this file, with this same Node. */
-export function runProgram(name: string, args: readonly string[] = []): RunningProgram {
+/** Starts one of the programs in the folder `programs` beside this file, with this same Node, and flags for it. */
+export function runProgram(
+  name: string,
+  args: readonly string[] = [],
+  flags: readonly string[] = [],
+): RunningProgram {
   return run(process.execPath, [
+    ...flags,
     fileURLToPath(new URL(`programs/${name}`, import.meta.url)),
     ...args,
   ])
