@@ -1,6 +1,6 @@
 /**
  * What a handler answers: a response, or something that stands for one. It is a plain description; how it is framed and sent
- * is for `response-sender.ts`.
+ * is for `response-head.ts` and `http-connection.ts`.
  */
 import type { HttpFields } from './http-error.js'
 import type { HttpRequest } from './http-request.js'

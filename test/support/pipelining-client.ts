@@ -15,6 +15,8 @@ export interface PipeliningOptions {
 export class PipeliningClient {
   /** Lines that were answered, each in its turn. */
   answered = 0
+  /** Lines that the kernel has taken whole, at least: over loopback the server has received them. */
+  received = 0
   /** The first answer that was not the one that was due. */
   wrong: string | undefined
   /** `end` when the server ended after a whole line; what happened otherwise. */
@@ -41,13 +43,9 @@ export class PipeliningClient {
     socket.resume()
   }
 
-  /** Lines that the kernel has taken whole: over loopback the server has received them. */
-  get received(): number {
-    return this.#socket.writableLength === 0 ? this.#sent : 0
-  }
-
   #send(): void {
     this.#socket.write(`${this.#line(this.#sent++)}\n`)
+    if (this.#socket.writableLength === 0) this.received = this.#sent
   }
 
   #line(number: number): string {

@@ -1,10 +1,7 @@
-/** Chance that can be had again: a whole number from 0 to below `below`, from a small generator (mulberry32). */
+import { SeededRandom } from '../../src/testing/seeded-random.js'
+
+/** Chance that can be had again: a whole number from 0 to below `below`. */
 export function seededRandom(seed: number): (below: number) => number {
-  let state = seed
-  return (below) => {
-    state = (state + 0x6d2b79f5) | 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32) * below)
-  }
+  const random = new SeededRandom(seed)
+  return (below) => Math.floor(random.next() * below)
 }
